@@ -1,0 +1,80 @@
+# Everything runs from .venv, made from the hash-pinned locks in requirements/. Needs make and
+# Python 3.11 or newer; `make PYTHON=/path/to/python3.13 setup` takes another one than python3.
+
+PYTHON ?= python3
+BIN := .venv/bin
+TEMPLATE := $(wildcard template.yaml)
+SYNC = $(BIN)/uv pip sync --quiet --require-hashes --no-build
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+export AWS_DEFAULT_REGION ?= us-east-1
+export SAM_CLI_TELEMETRY = 0
+# The authorities that a company adds to its machines; uv brings its own list otherwise.
+export UV_SYSTEM_CERTS ?= true
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check check-code check-template format lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.installed  ## Make the development environment .venv
+
+demo: setup  ## Run all assets against a simulated API and an embedded AWS, then query the lake
+	$(BIN)/python -m tests.demo
+
+test: setup  ## Run the tests; ARGS="-k word" for some of them
+	$(BIN)/pytest -n 2 $(ARGS)
+
+check: check-code $(TEMPLATE:%.yaml=check-%)  ## Check format, lint, types, generated text, template
+
+check-code: setup  ## Check the Python code and the generated text
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/bandit --quiet --severity-level medium --recursive functions
+	$(BIN)/python -m infra.render --check
+
+check-template: setup .venv-sam/.installed .venv-checkov/.installed  ## Check template.yaml
+	$(BIN)/cfn-lint template.yaml
+	.venv-sam/bin/sam validate --lint --template template.yaml
+	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation \
+		--file template.yaml
+
+format: setup  ## Format the code and fix what ruff can fix
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+lock: .venv/.uv  ## Compile the locks from pyproject.toml; UPGRADE=--upgrade for newer versions
+	$(COMPILE) pyproject.toml --extra cli --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra cli -c requirements/dev.txt -o requirements/cli.txt
+	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/function.txt
+	$(COMPILE) --group bootstrap -c requirements/dev.txt -o requirements/bootstrap.txt
+	$(COMPILE) --group sam -o requirements/sam.txt
+	$(COMPILE) --group checkov -o requirements/checkov.txt
+	$(COMPILE) --group fakesnow -o requirements/fakesnow.txt
+
+clean:  ## Remove environments, caches and build outputs
+	rm -rf .venv .venv-* .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find functions infra tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is up to date when its stamp is newer than what it was made from.
+
+.venv/.uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python " \
+		+ sys.version.split()[0] + "; anthropic-lake needs 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/.installed: requirements/dev.txt pyproject.toml .venv/.uv
+	$(SYNC) --python $(BIN)/python $<
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-%/.installed: requirements/%.txt .venv/.uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
+	$(SYNC) --python .venv-$*/bin/python $<
+	@touch $@
