@@ -1,0 +1,24 @@
+"""The organization that the key belongs to."""
+
+from anthropic_lake.assets.asset import Asset, Kind
+from anthropic_lake.paging import Paging
+from anthropic_lake.schema import STRING, Column, Table
+
+ORGANIZATION = Asset(
+    name="organization",
+    kind=Kind.SNAPSHOT,
+    path="/v1/organizations/me",
+    paging=Paging.NONE,
+    tables=(
+        Table(
+            name="organization",
+            comment="The organization, as it was on the day.",
+            key=(Column("id", STRING, "Identifier (UUID) of the organization.", required=True),),
+            columns=(
+                Column("type", STRING, "Always `organization`."),
+                Column("name", STRING, "Name of the organization."),
+            ),
+            organization_field="id",
+        ),
+    ),
+)

@@ -1,0 +1,26 @@
+"""The organization's users; a removed one vanishes from the API."""
+
+from anthropic_lake.assets.asset import ROLES, Asset, Kind
+from anthropic_lake.paging import Paging
+from anthropic_lake.schema import STRING, TIMESTAMP, Column, Table
+
+USERS = Asset(
+    name="users",
+    kind=Kind.SNAPSHOT,
+    path="/v1/organizations/users",
+    paging=Paging.AFTER_ID,
+    tables=(
+        Table(
+            name="users",
+            comment="One user, as they were on the day.",
+            key=(Column("id", STRING, "Identifier of the user.", required=True),),
+            columns=(
+                Column("type", STRING, "Always `user`."),
+                Column("email", STRING, "E-mail address of the user."),
+                Column("name", STRING, "Name of the user."),
+                Column("role", STRING, "Role of the user in the organization.", values=ROLES),
+                Column("added_at", TIMESTAMP, "When the user joined the organization, UTC."),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,69 @@
+"""The credential in the admin key's secret, and the header that it is sent in."""
+
+import requests
+from requests.auth import AuthBase
+
+from anthropic_lake import strict_json
+from anthropic_lake.errors import SecretError
+
+_HOW = (
+    "store an admin key (sk-ant-admin...), made in the Console under Settings > Admin keys, "
+    'or JSON: {"api_key": "sk-ant-admin..."} or {"auth_token": "..."}'
+)
+
+
+class Credential(AuthBase):
+    """The header that lets a request in.
+
+    Args:
+        secret: An admin key, or JSON with exactly one of `api_key` and `auth_token`.
+
+    Raises:
+        SecretError: The secret holds no usable credential; its text never shows the secret.
+    """
+
+    def __init__(self, secret: str) -> None:
+        name, value = _credential(secret.strip())
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise SecretError(f"the {name} has characters that no key has: store it again")
+        self._header = (
+            ("x-api-key", value) if name == "api_key" else ("Authorization", f"Bearer {value}")
+        )
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header to a request; as `auth`, it keeps a .netrc from replacing it."""
+        request.headers[self._header[0]] = self._header[1]
+        return request
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another credential is the same one."""
+        return isinstance(other, Credential) and self._header == other._header
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _credential(secret: str) -> tuple[str, str]:
+    """Find the one credential in a secret."""
+    if not secret.startswith("{"):
+        return "api_key", _admin_key(secret)
+    try:
+        (found,) = strict_json.values([secret.encode()])
+    except strict_json.InvalidJson:
+        raise SecretError(f"the secret is not valid JSON: {_HOW}") from None
+    named = [name for name in ("api_key", "auth_token") if name in found]
+    if len(named) != 1:
+        raise SecretError(f"the secret has {len(named)} of api_key and auth_token: {_HOW}")
+    value = found[named[0]]
+    if not isinstance(value, str) or not value.strip():
+        raise SecretError(f"{named[0]} in the secret is not a text: {_HOW}")
+    value = value.strip()
+    return named[0], _admin_key(value) if named[0] == "api_key" else value
+
+
+def _admin_key(key: str) -> str:
+    """Refuse a key that cannot be an admin key."""
+    if not key:
+        raise SecretError(f"there is no admin key: {_HOW}")
+    if not key.startswith("sk-ant-admin"):
+        raise SecretError(f"the key does not start with sk-ant-admin: {_HOW}")
+    return key

@@ -1,0 +1,125 @@
+"""One run of one asset, from what asks for it to its record: the same in Lambda and on a laptop."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from anthropic_lake.api import AdminApi, Connection
+from anthropic_lake.assets import Asset
+from anthropic_lake.lake import Lake
+from anthropic_lake.records import Day
+from anthropic_lake.runs import Run, recorded
+from anthropic_lake.settings import Settings
+from anthropic_lake.sync import Window, interval_window, scheduled_window, sync
+from anthropic_lake.watermark import Watermark
+
+RESERVE_SECONDS = 20.0
+"""Time kept back at the end of a run to write its record."""
+
+OBJECTS_PER_COLLECTION = 100_000
+"""Threshold for the garbage collector: records hold no cycles, so it would search them in vain."""
+
+
+class Interval(NamedTuple):
+    """Some days: the first, and the one after the last, UTC."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True)
+class Request:
+    """What asks for a run.
+
+    Args:
+        trigger: `schedule`, `interval` or `manual`.
+        now: The intended time of the run, UTC.
+        interval: Days to read again; None: those that are due.
+    """
+
+    trigger: str
+    now: datetime
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """What all runs of a process share.
+
+    Args:
+        settings: The settings.
+        connection: The way to the Admin API.
+        lake: Where the days go.
+        watermark: What remembers how far the lake is complete.
+        clock: Gives the time, UTC.
+    """
+
+    settings: Settings
+    connection: Connection
+    lake: Lake
+    watermark: Watermark
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def run(
+        self,
+        asset: Asset,
+        request: Request,
+        run: Run,
+        *,
+        time_left: Callable[[], float] = lambda: float("inf"),
+        progress: Callable[[Day], None] = lambda _day: None,
+    ) -> None:
+        """Sync one asset and keep a record of it in the lake.
+
+        Args:
+            asset: What to sync.
+            request: What asks for it.
+            run: The record to fill, from `new_run`; it tells of a failed run too.
+            time_left: Seconds until the process is stopped.
+            progress: Told of every day that is safe.
+
+        Raises:
+            LakeError: The run failed; its record is written.
+        """
+        window = self._interval_window(asset, request)
+        api = AdminApi(self.connection, asset.name, time_left=lambda: time_left() - RESERVE_SECONDS)
+        with recorded(run, api, self.lake, self.clock):
+            run.last_synced_date = self.watermark.get(asset.name)
+            sync(
+                asset,
+                window or self._due(asset, run.last_synced_date, request.now),
+                api=api,
+                lake=self.lake,
+                watermark=self.watermark,
+                run=run,
+                time_left=time_left,
+                progress=progress,
+            )
+
+    def new_run(self, asset: Asset, request: Request) -> Run:
+        """Begin the record of a run."""
+        run = Run(uuid.uuid4().hex, asset.name, request.trigger, self.clock())
+        if asset.time_buckets:
+            run.grouped_by = asset.time_buckets.grouped_by
+            run.bucket_width = asset.time_buckets.width
+        return run
+
+    def _interval_window(self, asset: Asset, request: Request) -> Window | None:
+        """Choose the days that were named, None where the due ones are wanted."""
+        if request.interval is None:
+            return None
+        return interval_window(asset, *request.interval, request.now, settle=self.settings.settle)
+
+    def _due(self, asset: Asset, last_synced: date | None, now: datetime) -> Window:
+        """Choose the days that are due."""
+        lookback = self.settings.lookback_days
+        return scheduled_window(
+            asset,
+            last_synced,
+            now,
+            history_start=self.settings.history_start,
+            lookback_days=asset.lookback_days if lookback is None else lookback,
+            settle=self.settings.settle,
+        )

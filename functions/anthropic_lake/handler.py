@@ -1,0 +1,91 @@
+"""The Lambda handler: one function per asset, named by `ASSET`."""
+
+import gc
+import os
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from anthropic_lake import aws
+from anthropic_lake.api import Connection, Pace
+from anthropic_lake.assets import Asset
+from anthropic_lake.errors import LakeError, SettingsError
+from anthropic_lake.events import read_event
+from anthropic_lake.extractor import OBJECTS_PER_COLLECTION, Extractor
+from anthropic_lake.lake import S3Lake
+from anthropic_lake.runs import Run
+from anthropic_lake.settings import read_settings
+from anthropic_lake.watermark import SsmWatermark
+
+logger = Logger()
+metrics = Metrics(namespace="AnthropicLake")
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Sync the function's asset and give the summary of the run.
+
+    Args:
+        event: `{}`, `{"scheduled_time": ...}`, an EventBridge scheduled event, or
+            `{"interval_start": ..., "interval_end": ...}` with the end exclusive.
+        context: Lambda's context.
+
+    Raises:
+        LakeError: The run failed; its row is in `sync_runs` and the message says what to do.
+    """
+    extractor, asset = _composed()
+    request = read_event(event, extractor.clock())
+    run = extractor.new_run(asset, request)
+    try:
+        extractor.run(
+            asset, request, run, time_left=lambda: context.get_remaining_time_in_millis() / 1000
+        )
+    except LakeError:
+        logger.error("the run failed", run=run.summary())
+        raise
+    finally:
+        _measure(run, request.now)
+    logger.info("the run ended", run=run.summary())
+    return run.summary()
+
+
+@cache
+def _composed() -> tuple[Extractor, Asset]:
+    """Put the parts together, once per environment."""
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
+    settings = read_settings(os.environ)
+    asset = settings.asset(os.environ.get("ASSET", ""))
+    for name in ("DATA_BUCKET", "ADMIN_KEY_SECRET_ARN"):
+        if not os.environ.get(name, "").strip():
+            raise SettingsError(f"{name} is not set: deploy the stack again")
+    secret = aws.secret_reader(aws.client("secretsmanager"), settings.admin_key_secret_arn)
+    extractor = Extractor(
+        settings,
+        Connection(secret, Pace(settings.requests_per_minute), settings.base_url),
+        S3Lake(aws.client("s3"), settings.data_bucket, settings.data_prefix),
+        SsmWatermark(aws.client("ssm"), settings.state_prefix),
+    )
+    return extractor, asset
+
+
+def _measure(run: Run, now: datetime) -> None:
+    """Emit the run's metrics."""
+    metrics.add_dimension("asset", run.asset)
+    metrics.add_metric("Rows", MetricUnit.Count, run.rows)
+    metrics.add_metric("Bytes", MetricUnit.Bytes, run.bytes)
+    metrics.add_metric("Requests", MetricUnit.Count, run.requests)
+    metrics.add_metric("Retries", MetricUnit.Count, run.retries)
+    metrics.add_metric("UnknownFields", MetricUnit.Count, run.unknown_fields)
+    if run.finished_at is not None:
+        seconds = (run.finished_at - run.started_at).total_seconds()
+        metrics.add_metric("Duration", MetricUnit.Milliseconds, seconds * 1000)
+    if run.days_behind is not None:
+        metrics.add_metric("DaysBehind", MetricUnit.Count, run.days_behind)
+    spent = run.month_to_date_usd(now.date())
+    if spent is not None:
+        metrics.add_metric("MonthToDateUsd", MetricUnit.NoUnit, float(spent))

@@ -1,0 +1,126 @@
+"""Columns and tables: their types in Arrow and in the languages of the catalogs."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Type:
+    """One rung of the type ladder: what a value is called in each system."""
+
+    noun: str
+    arrow: pa.DataType
+    glue: str
+    trino: str
+    snowflake: str
+
+
+STRING = Type("text", pa.string(), "string", "varchar", "VARCHAR")
+JSON = Type("a JSON value", pa.string(), "string", "varchar", "VARCHAR")
+INTEGER = Type("a whole number of 64 bits", pa.int64(), "bigint", "bigint", "NUMBER(19, 0)")
+BOOLEAN = Type("true or false", pa.bool_(), "boolean", "boolean", "BOOLEAN")
+TIMESTAMP = Type(
+    "an RFC 3339 timestamp with a zone, to the microsecond",
+    pa.timestamp("us", "UTC"),
+    "timestamp",
+    "timestamp(3)",
+    "TIMESTAMP_NTZ(6)",
+)
+DATE = Type("an ISO date", pa.date32(), "date", "date", "DATE")
+MONEY = Type(
+    "a decimal number with at most 26 digits before and 12 after the point",
+    pa.decimal128(38, 12),
+    "decimal(38,12)",
+    "decimal(38,12)",
+    "NUMBER(38, 12)",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table and where its value stands in the API's JSON.
+
+    Args:
+        name: Name of the column: the API's own, nested objects joined with `_`.
+        type: Its rung of the type ladder.
+        comment: Meaning, unit, and what null means; shown in every catalog.
+        path: Dotted path in the JSON (default: the name), or several: the first present wins.
+            `list[].field` stands for the sum over a list (of numbers), or for the one value that
+            all elements share (of text), null when they differ.
+        required: A missing value fails the run.
+        usd_where: The column is dollars, made from the cents at `path`, where the currency at
+            this path is USD; null where it is another.
+        values: The values known today of an open enumeration; others are kept and counted.
+    """
+
+    name: str
+    type: Type
+    comment: str
+    path: str | tuple[str, ...] = ""
+    required: bool = False
+    usd_where: str | None = None
+    values: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where the value may stand in the JSON, the first present wins."""
+        return self.path if isinstance(self.path, tuple) else (self.path or self.name,)
+
+
+EXTRA = Column(
+    "extra",
+    JSON,
+    "JSON object from dotted path to value of the fields that the API returned and this table "
+    "does not know; null when there are none.",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its key first, then organization_id, the other columns, and extra.
+
+    Args:
+        name: Name of the table, and of its folder in the lake.
+        comment: One sentence about what a row is.
+        key: The columns that identify a row, which is also the sort order.
+        columns: The other columns but organization_id and extra.
+        later_columns: Columns added after the first release; they stand after extra.
+        explode: Name of the list in each record whose elements are this table's rows.
+        partition_field: Field of a record that repeats the partition's day and is left out.
+        organization_field: Field of a record that names its organization.
+    """
+
+    name: str
+    comment: str
+    key: tuple[Column, ...]
+    columns: tuple[Column, ...]
+    later_columns: tuple[Column, ...] = ()
+    explode: str | None = None
+    partition_field: str | None = None
+    organization_field: str = "organization_id"
+
+    @property
+    def organization_id(self) -> Column:
+        """The column that every table has after its key."""
+        return Column(
+            "organization_id",
+            STRING,
+            "Organization the row belongs to; null when the API did not say.",
+            path=self.organization_field,
+        )
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Every column of the table in its published order."""
+        return (*self.key, self.organization_id, *self.columns, EXTRA, *self.later_columns)
+
+    @property
+    def schema_version(self) -> int:
+        """Number of columns: published columns are only ever appended to."""
+        return len(self.all_columns)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the table's files, without the partition's date."""
+        return pa.schema([pa.field(column.name, column.type.arrow) for column in self.all_columns])

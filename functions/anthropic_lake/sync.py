@@ -1,0 +1,173 @@
+"""Sync: bring the days of an asset up to date in the lake, and the watermark after them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pyarrow.compute as pc
+
+from anthropic_lake.api import ANTHROPIC_VERSION, AdminApi
+from anthropic_lake.assets import Asset
+from anthropic_lake.errors import BadRequest, SettingsError
+from anthropic_lake.lake import Lake, Written, write_day
+from anthropic_lake.records import ONE_DAY, Day, days, snapshot
+from anthropic_lake.runs import Run
+from anthropic_lake.watermark import Watermark, advance
+
+MARGIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days that a run reads, all UTC.
+
+    Args:
+        start: First day.
+        end: Day after the last.
+        today: The open day, which is asked for on its own.
+        complete_end: Day after the last complete one: ended, and settled since.
+        advances: Whether the watermark follows.
+    """
+
+    start: date
+    end: date
+    today: date
+    complete_end: date
+    advances: bool
+
+
+def scheduled_window(
+    asset: Asset,
+    last_synced: date | None,
+    now: datetime,
+    *,
+    history_start: date,
+    lookback_days: int,
+    settle: timedelta,
+) -> Window:
+    """Choose the days of a scheduled run: those not synced yet, and those that may have changed.
+
+    Args:
+        asset: What is synced; a snapshot has only today.
+        last_synced: The watermark, None before the first sync.
+        now: The intended time of the run, UTC.
+        history_start: First day that is wanted at all.
+        lookback_days: How many days before today are read again.
+        settle: How long after its end a day is not complete yet.
+    """
+    today = now.date()
+    if not asset.kind.dated:
+        return Window(today, today + ONE_DAY, today, today + ONE_DAY, advances=True)
+    start = history_start
+    if last_synced is not None:
+        again = today - timedelta(days=lookback_days)
+        start = max(history_start, min(last_synced + ONE_DAY, again))
+    return Window(min(start, today), today + ONE_DAY, today, (now - settle).date(), advances=True)
+
+
+def interval_window(
+    asset: Asset, start: date, end: date, now: datetime, *, settle: timedelta
+) -> Window:
+    """Choose the days of an explicit interval, which leaves the watermark alone.
+
+    Args:
+        asset: What is synced.
+        start: First day.
+        end: Day after the last.
+        now: The time of the run, UTC.
+        settle: How long after its end a day is not complete yet.
+
+    Raises:
+        SettingsError: The asset has no past, or the interval is empty or in the future.
+    """
+    today = now.date()
+    if not asset.kind.dated:
+        raise SettingsError(f"{asset.name} is a snapshot and has no past: leave out the interval")
+    if end <= start:
+        raise SettingsError(
+            f"interval_end {end} is not after interval_start {start}: it is the day after the last"
+        )
+    if end > today + ONE_DAY:
+        raise SettingsError(f"interval_end {end} is in the future: use {today + ONE_DAY} at most")
+    return Window(start, end, today, (now - settle).date(), advances=False)
+
+
+def sync(
+    asset: Asset,
+    window: Window,
+    *,
+    api: AdminApi,
+    lake: Lake,
+    watermark: Watermark,
+    run: Run,
+    time_left: Callable[[], float] = lambda: float("inf"),
+    progress: Callable[[Day], None] = lambda _day: None,
+) -> None:
+    """Bring every day of the window up to date in the lake, oldest first.
+
+    Args:
+        asset: What to sync.
+        window: Which days.
+        api: Where they come from.
+        lake: Where they go.
+        watermark: What remembers how far the lake is complete.
+        run: The record of what was done; it knows where the watermark stands, and is filled in.
+        time_left: Seconds that the run still has.
+        progress: Told of every day that is safe.
+
+    Raises:
+        LakeError: A day cannot be had or written; the days before it are safe.
+    """
+    run.interval_start, run.interval_end = window.start, window.end
+    for day in _wanted(asset, window, api, run):
+        _write(asset, day, lake, run)
+        if window.advances and day.date < window.complete_end:
+            run.last_synced_date = advance(watermark, asset.name, day.date)
+        progress(day)
+        if day.date + ONE_DAY < window.end and time_left() < MARGIN_SECONDS:
+            run.succeeded("partial")
+            break
+    else:
+        run.succeeded()
+    if window.advances:
+        run.days_behind = _days_behind(run, window)
+
+
+def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[Day]:
+    """Ask for the days of the window: the ended ones, then the open one on its own."""
+    if not asset.kind.dated:
+        yield snapshot(asset, api, window.today)
+        return
+    yield from days(asset, api, window.start, min(window.end, window.today))
+    if window.end > window.today:
+        try:
+            yield from days(asset, api, window.today, window.end)
+        except BadRequest as error:
+            run.warnings.append(f"the open day {window.today} was refused: {error}")
+
+
+def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
+    """Put a day's tables and note what became of them."""
+    about = {"anthropic_version": ANTHROPIC_VERSION}
+    if asset.time_buckets:
+        about["grouped_by"] = asset.time_buckets.grouped_by
+        about["bucket_width"] = asset.time_buckets.width
+    written: list[Written] = []
+    for table in asset.tables:
+        rows = day.rows(table.name)
+        written.append(write_day(lake, table, day.date, rows, about))
+        if "amount_usd" in rows.column_names:
+            run.spend_usd[day.date] = pc.sum(rows["amount_usd"]).as_py() or Decimal(0)
+    run.days_written += 1
+    run.days_changed += any(each.changed for each in written)
+    run.rows += sum(each.rows for each in written)
+    run.bytes += sum(each.bytes for each in written)
+    run.unknown_fields += day.unknown
+    run.warnings += day.warnings
+
+
+def _days_behind(run: Run, window: Window) -> int:
+    """Count the complete days that the lake does not have yet."""
+    synced = run.last_synced_date or window.start - ONE_DAY
+    return max(0, (window.complete_end - ONE_DAY - synced).days)
