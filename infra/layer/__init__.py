@@ -1,0 +1,1 @@
+"""The dependencies layer: what is in it and how it is built."""
