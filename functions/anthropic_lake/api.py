@@ -33,7 +33,7 @@ ANTHROPIC_VERSION = "2023-06-01"
 BASE_URL = "https://api.anthropic.com"
 MOST_BYTES = 512 << 20
 
-_ATTEMPTS = 8
+_ATTEMPTS = 6
 _LONGEST_BACKOFF = 60.0
 _LONGEST_RETRY_AFTER = 300.0
 _CONNECT_SECONDS = 10.0
@@ -43,6 +43,7 @@ _CHUNK = 1 << 20
 _TRANSIENT = {500, 502, 503, 504, 529}
 _SPEND_LIMIT = "enforced_spend_limit_reached"
 _OK = 200
+_LATER = "check the network or run again later; nothing is lost"
 
 Params = Sequence[tuple[str, str]]
 
@@ -295,7 +296,7 @@ class AdminApi:
             with self._send(path, params, beta) as response:
                 body = self._body(response, most_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            lost = ApiUnavailable(self._say(f"no whole answer ({type(error).__name__})"))
+            lost = ApiUnavailable(self._say(f"no whole answer ({type(error).__name__}): {_LATER}"))
             raise _Transient(lost) from None
         request_id = response.headers.get("request-id")
         if response.status_code != _OK:
@@ -306,7 +307,7 @@ class AdminApi:
         except strict_json.DuplicateKey as error:
             raise ContractBroken(str(error), asset=self._asset, request_id=request_id) from None
         except strict_json.InvalidJson as error:
-            garbled = self._say(f"the answer is not usable JSON ({error})", request_id)
+            garbled = self._say(f"the answer is not usable JSON ({error}): {_LATER}", request_id)
             raise _Transient(ApiUnavailable(garbled, status=_OK, request_id=request_id)) from None
         return Answer(Raw(body), members, request_id, self.organization_id)
 
@@ -363,7 +364,7 @@ class AdminApi:
 
 _TOO_MANY = 429
 _SERVER_ERRORS = 500
-_SERVER: tuple[type[ApiError], str] = (ApiUnavailable, "run again later; nothing is lost")
+_SERVER: tuple[type[ApiError], str] = (ApiUnavailable, _LATER)
 _OTHER: tuple[type[ApiError], str] = (BadRequest, "the request cannot succeed as it is")
 _REFUSALS: dict[int, tuple[type[ApiError], str]] = {
     401: (BadKey, "the key is wrong, expired or revoked; put a valid one into the secret"),
@@ -404,4 +405,4 @@ def _seconds_until(then: str, now: str) -> float:
 
 def _backoff(attempt: int) -> float:
     """Give a wait in seconds: exponential, with full jitter."""
-    return random.uniform(0, min(_LONGEST_BACKOFF, 2.0**attempt))  # noqa: S311  not a secret
+    return random.uniform(0, min(_LONGEST_BACKOFF, 2.0 ** (attempt - 1)))  # noqa: S311  not a secret

@@ -162,7 +162,11 @@ def _days_of_time_buckets(
             yield day
             day = Day(asset, day.date + ONE_DAY)
         day.add(bucket.results, bucket.answer, {**bucket.fields, **asked_for})
+        finished = bucket.end == _midnight(day.date + ONE_DAY)
         del bucket  # with it goes the page, which may be large
+        if finished:
+            yield day
+            day = Day(asset, day.date + ONE_DAY)
     while day.date < end:
         yield day
         day = Day(asset, day.date + ONE_DAY)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
+from http import HTTPStatus
 
 import pyarrow.compute as pc
 
@@ -144,6 +146,8 @@ def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[D
         try:
             yield from days(asset, api, window.today, window.end)
         except BadRequest as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
             run.warnings.append(f"the open day {window.today} was refused: {error}")
 
 
