@@ -206,11 +206,13 @@ class AdminApi:
             if paging.cursor is None or paging.token is None:
                 yield Page([answer.body], answer)
                 return
-            yield Page(self._records(answer), answer)
+            page = Page(self._records(answer), answer)
             token = self._next(answer, paging.token)
+            if token is not None:
+                self._refuse_repetition(answer, token, seen)
+            yield page  # all of its contract is checked before any of it is used
             if token is None:
                 return
-            self._refuse_repetition(answer, token, seen)
             cursor = [(paging.cursor, token)]
 
     def _records(self, answer: Answer) -> list[Raw]:
@@ -235,7 +237,10 @@ class AdminApi:
 
     def _member(self, answer: Answer, name: str) -> Any:  # noqa: ANN401
         """Read one member of an answer."""
-        return strict_json.values([answer.members.get(name, b"null")])[0]
+        try:
+            return strict_json.values([answer.members.get(name, b"null")])[0]
+        except strict_json.InvalidJson as error:
+            raise self._broken(str(error), name, answer) from None
 
     def _refuse_repetition(self, answer: Answer, token: str, seen: set[object]) -> None:
         """Raise when a walk goes in circles."""
@@ -329,7 +334,8 @@ class AdminApi:
         body = bytearray()
         give_up = min(_WHOLE_ANSWER_SECONDS, self._time_left())
         started = time.monotonic()
-        while piece := response.raw.read1(_CHUNK, decode_content=True):
+        encoded = "content-encoding" in response.headers
+        while piece := response.raw.read1(_CHUNK, decode_content=encoded):
             body += piece
             if len(body) > most_bytes:
                 raise TooLarge(
@@ -355,7 +361,7 @@ class AdminApi:
         )
         if status == _TOO_MANY and code != _SPEND_LIMIT:
             return _Transient(error, _retry_after(response))
-        return _Transient(error) if status in _TRANSIENT else error
+        return _Transient(error, _retry_after(response)) if status in _TRANSIENT else error
 
     def _say(self, what: str, request_id: str | None = None) -> str:
         """Put a message together."""
@@ -381,7 +387,7 @@ def _vendor_error(body: bytearray) -> tuple[str, str | None]:
         error = envelope["error"]
         message, details = error["message"], error.get("details") or {}
         return redact(str(message)), details.get("error_code")
-    except (strict_json.InvalidJson, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return "without the API's error message", None
 
 

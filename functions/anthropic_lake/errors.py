@@ -7,7 +7,7 @@ _SECRETS = re.compile(r"sk-ant-[\w-]+|[^\s\"'<>()]+@[^\s\"'<>()]+")
 
 def redact(text: str, *, limit: int = 500) -> str:
     """Take keys and e-mail addresses out of a foreign text and cut it to `limit` characters."""
-    return _SECRETS.sub("[redacted]", text)[:limit]
+    return _SECRETS.sub("[redacted]", text[: 4 * limit])[:limit]
 
 
 class LakeError(Exception):
@@ -37,9 +37,15 @@ def aws_failure(error: Exception, advice: str) -> LakeError:
         error: A botocore error.
         advice: What cannot be used, and what to check.
     """
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-    kind = SettingsError if code in _NOT_MENDED_BY_WAITING else StorageError
+    kind = SettingsError if aws_code(error) in _NOT_MENDED_BY_WAITING else StorageError
     return kind(f"{advice} ({redact(str(error))})")
+
+
+def aws_code(error: Exception) -> str:
+    """Give AWS's code of an error of boto3, the error's name where AWS did not answer."""
+    response = getattr(error, "response", None) or {}  # null in a lost connection
+    code: str = response.get("Error", {}).get("Code", type(error).__name__)
+    return code
 
 
 _NOT_MENDED_BY_WAITING = {

@@ -1,5 +1,6 @@
 """One run of one asset, from what asks for it to its record: the same in Lambda and on a laptop."""
 
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Extractor:
         lake: Where the days go.
         watermark: What remembers how far the lake is complete.
         clock: Gives the time, UTC.
+        sleep: Waits for some seconds.
     """
 
     settings: Settings
@@ -61,6 +63,7 @@ class Extractor:
     lake: Lake
     watermark: Watermark
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], None] = time.sleep
 
     def run(
         self,
@@ -84,7 +87,12 @@ class Extractor:
             LakeError: The run failed; its record is written.
         """
         window = self._interval_window(asset, request)
-        api = AdminApi(self.connection, asset.name, time_left=lambda: time_left() - RESERVE_SECONDS)
+        api = AdminApi(
+            self.connection,
+            asset.name,
+            time_left=lambda: time_left() - RESERVE_SECONDS,
+            sleep=self.sleep,
+        )
         with recorded(run, api, self.lake, self.clock):
             run.last_synced_date = self.watermark.get(asset.name)
             sync(

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
 from msgspec import Raw
@@ -13,8 +13,9 @@ from anthropic_lake import strict_json
 from anthropic_lake.api import MOST_BYTES, AdminApi, Answer, Page
 from anthropic_lake.assets import Asset, Kind, TimeBuckets
 from anthropic_lake.errors import ContractBroken, NotFound, TooLarge
-from anthropic_lake.rows import FieldError, to_arrow
+from anthropic_lake.rows import FieldError, to_arrow, unknown_values
 from anthropic_lake.strict_json import Object
+from anthropic_lake.uniform import uniform_rows
 
 ONE_DAY = timedelta(days=1)
 
@@ -58,9 +59,7 @@ class Day:
         common = {"organization_id": answer.organization_id, **(shared or {})}
         for start in range(0, len(texts), _BATCH):
             try:
-                records = _objects(texts[start : start + _BATCH])
-                self._refuse_other_days(records)
-                self._append(records, common)
+                self._append(texts[start : start + _BATCH], common)
             except FieldError as error:
                 raise _broken(self._asset, error.problem, answer, error.field) from None
 
@@ -69,8 +68,15 @@ class Day:
         (schema,) = (each.schema for each in self._asset.tables if each.name == table)
         return pa.concat_tables([schema.empty_table(), *self._parts[table]])
 
-    def _append(self, records: list[Object], shared: Object) -> None:
+    def _append(self, texts: Sequence[Raw], shared: Object) -> None:
         """Add the rows that some records are in each of the tables."""
+        table, *others = self._asset.tables
+        if not others and (uniform := uniform_rows(table, texts, shared)):
+            self._parts[table.name].append(uniform)
+            self.unknown += unknown_values(table, uniform)
+            return
+        records = _objects(texts)
+        self._refuse_other_days(records)
         for table in self._asset.tables:
             rows, unknown = to_arrow(table, records, shared)
             self._parts[table.name].append(rows)
@@ -83,7 +89,7 @@ class Day:
             return
         for record in records:
             value = record.get(field)
-            if value is not None and _day_of(value) != self.date:
+            if value is not None and _day_of(str(value)) != self.date:
                 raise FieldError(field, f"expected the day {self.date}, got another value")
 
 
@@ -117,12 +123,13 @@ def snapshot(asset: Asset, api: AdminApi, today: date) -> Day:
             day.add(page.records, page.answer)
         return day
     for workspace in _workspace_ids(asset.fan_out, api):
-        path = asset.path.format(workspace_id=quote(workspace, safe=""))
         try:
-            for page in api.pages(path, asset.paging, _params(asset)):
-                day.add(page.records, page.answer, {"workspace_id": workspace})
-        except NotFound:
+            pages = list(api.pages(asset.path_of(workspace), asset.paging, _params(asset)))
+        except NotFound:  # on whatever page: half a workspace is not kept
             day.warnings.append(f"workspace {workspace!r} is gone: its members are left out")
+            continue
+        for page in pages:
+            day.add(page.records, page.answer, {"workspace_id": workspace})
     return day
 
 
@@ -286,9 +293,10 @@ def _instant(value: Any) -> datetime | None:  # noqa: ANN401
     return then.astimezone(UTC) if then.tzinfo else None
 
 
-def _day_of(value: Any) -> date | None:  # noqa: ANN401
+@lru_cache(maxsize=8)
+def _day_of(value: str) -> date | None:
     """Read a day written as a bare date or as midnight UTC, None where it is neither."""
-    if isinstance(value, str) and len(value) == len("2026-01-31"):
+    if len(value) == len("2026-01-31"):
         value += "T00:00:00Z"
     then = _instant(value)
     return then.date() if then and then.time() == time() else None

@@ -99,16 +99,16 @@ def to_arrow(
     reader = _Reader(records, shared)
     if table.explode:
         reader = _exploded(table, reader)
-    extras, unknown = reader.extras(_known_fields(table))
+    extras, unknown = reader.extras(known_fields(table))
     arrays = [
         pa.array(extras, pa.string()) if column.name == "extra" else _array(column, reader)
         for column in table.all_columns
     ]
     rows = pa.Table.from_arrays(arrays, schema=table.schema)
-    return rows, unknown + _unknown_values(table, rows)
+    return rows, unknown + unknown_values(table, rows)
 
 
-def _unknown_values(table: Table, rows: pa.Table) -> int:
+def unknown_values(table: Table, rows: pa.Table) -> int:
     """Count the values that enumerated columns did not have when they were declared."""
     enumerated = [column for column in table.all_columns if column.values]
     return sum(
@@ -120,7 +120,7 @@ def _unknown_values(table: Table, rows: pa.Table) -> int:
 
 
 @cache
-def _known_fields(table: Table) -> Known:
+def known_fields(table: Table) -> Known:
     """Every field of a record that the table keeps or leaves out on purpose."""
     tree: Known = {}
     whole = {path for column in table.all_columns if column.type is JSON for path in column.paths}
@@ -151,6 +151,7 @@ class _Reader:
 
     def __init__(self, records: Sequence[Object], shared: Mapping[str, Any]) -> None:
         self.shared = shared
+        self.columns: dict[tuple[str, ...], list[Any]] = {}
         self._objects: dict[str, Sequence[Object]] = {"": records}
         self._lists: dict[str, list[list[Object]]] = {}
         self._elements: dict[str, _Reader] = {}
@@ -238,7 +239,7 @@ def _join(path: str, name: str) -> str:
 def _exploded(table: Table, parents: _Reader) -> _Reader:
     """Read the elements of the table's list, each with the fields of its parent that it names."""
     assert table.explode  # noqa: S101
-    names = _known_fields(table).keys()
+    names = known_fields(table).keys()
     records = [
         {name: parent[name] for name in parent.keys() & names} | element
         for parent, elements in zip(parents.records, parents.lists(table.explode), strict=True)
@@ -260,21 +261,39 @@ def _array(column: Column, reader: _Reader) -> pa.Array:
             _EXACT.divide(cents, Decimal(100)) if currency == "USD" and cents is not None else None
             for cents, currency in zip(values, currencies, strict=True)
         ]
-    with _naming(field, column.type):
+    return column_array(column, values)
+
+
+def column_array(column: Column, values: list[Any]) -> pa.Array:
+    """Make a column's array from values of the right Python type.
+
+    Raises:
+        FieldError: One of them is out of the column's range or of another form.
+    """
+    with _naming(column.paths[0], column.type):
         if column.type in (TIMESTAMP, DATE):
             return pa.array(values, pa.string()).cast(column.type.arrow)
         return pa.array(values, column.type.arrow)
 
 
 def _values(kind: ColumnType, paths: tuple[str, ...], reader: _Reader) -> list[Any]:
+    """Read the values at a path once, those of a list combined into one a record."""
+    if paths not in reader.columns:
+        reader.columns[paths] = _combined(kind, paths, reader)
+    return reader.columns[paths]
+
+
+def _combined(kind: ColumnType, paths: tuple[str, ...], reader: _Reader) -> list[Any]:
     """Read the values at a path, those of a list combined into one a record."""
     name, in_list, field = paths[0].partition("[].")
     if not in_list:
         return _checked(kind, paths[0], reader.values(paths))
-    values = iter(_checked(kind, paths[0], reader.elements(name).values((field,))))
-    combine = _common if kind is STRING else _total
+    values = _checked(kind, paths[0], reader.elements(name).values((field,)))
+    numbers = _total if None in values else sum
+    combine: Callable[[list[Any]], Any] = _common if kind is STRING else numbers
+    rest = iter(values)
     with localcontext(_EXACT):
-        return [combine(list(islice(values, len(found)))) for found in reader.lists(name)]
+        return [combine(list(islice(rest, len(found)))) for found in reader.lists(name)]
 
 
 def _total(values: list[Any]) -> Any:  # noqa: ANN401

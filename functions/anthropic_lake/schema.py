@@ -76,7 +76,7 @@ EXTRA = Column(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """One table: its key first, then organization_id, the other columns, and extra.
 

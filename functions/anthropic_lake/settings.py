@@ -70,9 +70,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         admin_key_secret_arn=read.value("ADMIN_KEY_SECRET_ARN", "", str),
         state_prefix=read.value("STATE_PREFIX", "/anthropic-lake", _state_prefix),
         history_start=read.value("HISTORY_START", date(2025, 1, 1), parse_day),
-        lookback_days=read.value("LOOKBACK_DAYS", None, _number(least=0)),
-        settle=timedelta(hours=read.value("SETTLE_HOURS", 2, _number(least=0))),
-        requests_per_minute=read.value("REQUESTS_PER_MINUTE", 60, _number(least=1)),
+        lookback_days=read.value("LOOKBACK_DAYS", None, _number(0, 3650)),
+        settle=timedelta(hours=read.value("SETTLE_HOURS", 2, _number(0, 240))),
+        requests_per_minute=read.value("REQUESTS_PER_MINUTE", 60, _number(1, 10**9)),
     )
     if read.problems:
         raise SettingsError("the settings cannot be used: " + "; ".join(read.problems))
@@ -132,12 +132,12 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _number(*, least: int) -> Callable[[str], int]:
-    """Read a whole number that is not too small."""
+def _number(least: int, most: int) -> Callable[[str], int]:
+    """Read a whole number that is neither too small nor too large."""
 
     def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ValueError(f"{text!r} is not a whole number of at least {least}")
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
         return int(text)
 
     return parse
@@ -146,7 +146,7 @@ def _number(*, least: int) -> Callable[[str], int]:
 def _base_url(text: str) -> str:
     """Refuse an address that would send the key in the clear."""
     url = urlsplit(text)
-    if not url.hostname or url.username or url.query or url.fragment:
+    if not url.hostname or url.port == 0 or "@" in url.netloc or url.query or url.fragment:
         raise ValueError("is not an address such as https://api.anthropic.com")
     if url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname)):
         return text.rstrip("/")

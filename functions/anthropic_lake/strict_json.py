@@ -61,6 +61,8 @@ def values(texts: Sequence[Text]) -> list[Any]:
         kept = _quotes(_encode(found))
     except _REFUSED as error:
         raise InvalidJson(str(error)) from None
+    if len(found) != len(texts):
+        raise InvalidJson("a text holds nothing, or several values")
     _refuse_lost(joined, kept)
     return found
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
-from http import HTTPStatus
 
 import pyarrow.compute as pc
 
