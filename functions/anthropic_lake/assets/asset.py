@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from urllib.parse import quote
 
-from anthropic_lake.errors import SettingsError
+from anthropic_lake.errors import ContractBroken, SettingsError
 from anthropic_lake.paging import Paging
 from anthropic_lake.schema import Table
 
@@ -86,6 +87,17 @@ class Asset:
     fan_out: "Asset | None" = None
     lookback_days: int = 0
     time_buckets: TimeBuckets | None = None
+
+    def path_of(self, workspace_id: str) -> str:
+        """Give the path for a workspace, which no identifier leads away from the endpoint.
+
+        Raises:
+            ContractBroken: The identifier is empty, or stands for another folder.
+        """
+        if not workspace_id.strip("."):
+            problem = f"{workspace_id!r} is not an identifier"
+            raise ContractBroken(problem, asset=self.name, field="workspace_id")
+        return self.path.format(workspace_id=quote(workspace_id, safe=""))
 
     def grouped(self, group_by: tuple[str, ...], width: str) -> "Asset":
         """Give the same asset asked for by other dimensions and another width of time bucket.

@@ -1,0 +1,42 @@
+-- What did each person do with Claude Code each day, and what did it cost (estimated)?
+-- A record of an API key counts for the user who created it, where one user alone has created the
+-- keys of that name; else the key's name stands for the person.
+SELECT
+    c.date,
+    c.organization_id,
+    coalesce(c.actor_email_address, o.email, c.actor_api_key_name) AS person,
+    CAST(sum(c.core_metrics_num_sessions) AS bigint) AS sessions,
+    CAST(sum(c.core_metrics_lines_of_code_added) AS bigint) AS lines_added,
+    CAST(sum(c.core_metrics_lines_of_code_removed) AS bigint) AS lines_removed,
+    CAST(sum(c.core_metrics_commits_by_claude_code) AS bigint) AS commits,
+    CAST(sum(c.core_metrics_pull_requests_by_claude_code) AS bigint) AS pull_requests,
+    CAST(sum(
+        coalesce(c.tool_actions_edit_tool_accepted, 0)
+        + coalesce(c.tool_actions_multi_edit_tool_accepted, 0)
+        + coalesce(c.tool_actions_write_tool_accepted, 0)
+        + coalesce(c.tool_actions_notebook_edit_tool_accepted, 0)
+    ) AS bigint) AS edits_accepted,
+    CAST(sum(
+        coalesce(c.tool_actions_edit_tool_rejected, 0)
+        + coalesce(c.tool_actions_multi_edit_tool_rejected, 0)
+        + coalesce(c.tool_actions_write_tool_rejected, 0)
+        + coalesce(c.tool_actions_notebook_edit_tool_rejected, 0)
+    ) AS bigint) AS edits_rejected,
+    CAST(sum(c.tokens_input) AS bigint) AS input_tokens,
+    CAST(sum(c.tokens_output) AS bigint) AS output_tokens,
+    CAST(sum(c.tokens_cache_read) AS bigint) AS cache_read_tokens,
+    CAST(sum(c.tokens_cache_creation) AS bigint) AS cache_creation_tokens,
+    sum(c.estimated_cost_amount_usd) AS estimated_cost_usd
+FROM claude_code_usage AS c
+LEFT JOIN (
+    SELECT k.organization_id, k.name, min(u.email) AS email
+    FROM api_keys_current AS k
+    LEFT JOIN users_current AS u
+        ON u.id = k.created_by_id
+        AND coalesce(u.organization_id, '') = coalesce(k.organization_id, '')
+    GROUP BY k.organization_id, k.name
+    HAVING count(DISTINCT coalesce(k.created_by_id, k.id)) = 1
+) AS o
+    ON o.name = c.actor_api_key_name
+    AND coalesce(o.organization_id, '') = coalesce(c.organization_id, '')
+GROUP BY 1, 2, 3

@@ -1,0 +1,30 @@
+-- What does each workspace cost this month, and how does that compare with last month?
+-- The change is against the same days of last month.
+SELECT
+    workspace_name,
+    this_month_usd,
+    last_month_same_days_usd,
+    last_month_usd,
+    this_month_usd - last_month_same_days_usd AS change_usd
+FROM (
+    SELECT
+        workspace_name,
+        sum(
+            CASE WHEN date >= date_trunc('month', current_date) THEN cost_usd ELSE 0 END
+        ) AS this_month_usd,
+        sum(
+            CASE
+                WHEN date < date_trunc('month', current_date) AND day(date) <= day(current_date)
+                    THEN cost_usd
+                ELSE 0
+            END
+        ) AS last_month_same_days_usd,
+        sum(
+            CASE WHEN date < date_trunc('month', current_date) THEN cost_usd ELSE 0 END
+        ) AS last_month_usd
+    FROM cost_daily
+    WHERE date >= date_trunc('month', current_date) - INTERVAL '1' MONTH
+        AND date <= current_date
+    GROUP BY workspace_name
+) AS months
+ORDER BY this_month_usd DESC, workspace_name

@@ -1,0 +1,71 @@
+"""The columns of the views, derived from their SQL: DuckDB binds it to empty tables."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+
+from anthropic_lake.catalog import PARTITION, TABLES, VIEWS
+from anthropic_lake.schema import (
+    BOOLEAN,
+    DATE,
+    INTEGER,
+    MONEY,
+    STRING,
+    TIMESTAMP,
+    Table,
+    Type,
+)
+
+DOUBLE = Type("a number", pa.float64(), "double", "double", "DOUBLE")
+
+TYPES = {
+    "VARCHAR": STRING,
+    "BIGINT": INTEGER,
+    "BOOLEAN": BOOLEAN,
+    "DATE": DATE,
+    "TIMESTAMP": TIMESTAMP,  # catalogs keep UTC and no zone
+    "DECIMAL(38,12)": MONEY,
+    "DOUBLE": DOUBLE,
+}
+"""The rung of the type ladder for what DuckDB calls a type."""
+
+
+@cache
+def view_columns() -> dict[str, list[tuple[str, Type]]]:
+    """Give the names (in lower case, as Glue keeps them) and types of every view's columns.
+
+    Raises:
+        KeyError: A view has a column of a type that the ladder does not know.
+    """
+    with duckdb.connect() as connection:
+        create_catalog(connection)
+        return {view.name: _columns(connection, view.name) for view in VIEWS}
+
+
+def create_catalog(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create every table, empty, and every view."""
+    for table in TABLES:
+        connection.execute(_create(table))
+    for view in VIEWS:
+        (translated,) = sqlglot.transpile(view.sql, read="trino", write="duckdb")
+        connection.execute(f"CREATE VIEW {view.name} AS {translated}")
+
+
+def _create(table: Table) -> str:
+    """Give the statement that creates an empty table."""
+    names = {type_: name for name, type_ in reversed(TYPES.items())}
+    columns = ", ".join(
+        f"{column.name} {names.get(column.type, 'VARCHAR')}"
+        for column in (*table.all_columns, PARTITION)
+    )
+    return f"CREATE TABLE {table.name} ({columns})"
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, Type]]:
+    """Describe a view."""
+    described = connection.execute(f"DESCRIBE {name}").fetchall()
+    return [(column.lower(), TYPES[kind]) for column, kind, *_ in described]
