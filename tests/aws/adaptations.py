@@ -10,6 +10,7 @@ import functools
 import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import boto3
 from moto import settings
@@ -33,6 +34,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.ev
     resource_eval_s3 as item_reader,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.sts.models import sts_backends
 
 if TYPE_CHECKING:
@@ -143,7 +145,7 @@ def _function(self: LambdaResponse) -> str:
     _, _, name = self.path.partition("/functions/")
     if not name:
         return "*"
-    name = name.split("/")[0].split(":function:")[-1]
+    name = unquote(name.split("/")[0]).split(":function:")[-1]
     return f"arn:aws:lambda:{self.region}:{self.current_account}:function:{name}"
 
 
@@ -209,8 +211,15 @@ def _authorize_listing(response: S3Response) -> None:
 def run_state_machines() -> None:
     """Let state machines run, with their own role, and without waiting between retries.
 
-    moto's interpreter calls other services with made-up credentials and sleeps in real time.
+    moto's interpreter calls other services with made-up credentials and sleeps in real time. A
+    filter that nothing passes gives an empty list in AWS, an error in moto (getmoto/moto#10078).
     """
+    wildcard = json_path._contains_slice_or_wildcard_array
+    replace(
+        json_path,
+        "_contains_slice_or_wildcard_array",
+        lambda path: "[?(" in path or wildcard(path),
+    )
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     replace(lambda_eval_utils, "boto_client_for", _client_of_state)
     replace(item_reader, "boto_client_for", _client_of_state)

@@ -12,6 +12,7 @@ environment; pyarrow does for a URI (`FileSystem.from_uri("s3://lake/prefix")`),
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
+from botocore.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,13 @@ if TYPE_CHECKING:
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
+APART = {  # from the developer's own account and network
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
 EVERYTHING = {
     "Version": "2012-10-17",
     "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
@@ -58,13 +68,16 @@ class EmbeddedAws:
             *(["--functions", json.dumps(dict(functions))] if functions is not None else []),
         ]
         self._access_key = ("AKIAEMBEDDEDAWS00000", "embedded")
-        self._session: Any = boto3.Session(region_name=REGION)
+        nobody = botocore.session.Session({"profile": (None, None, None, None)})
+        self._session: Any = boto3.Session(botocore_session=nobody, region_name=REGION)
+        self._clients: dict[tuple[str, str | None], Any] = {}
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.aws.server", *self._arguments],
             cwd=ROOT,
+            env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | APART,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -98,11 +111,7 @@ class EmbeddedAws:
             "AWS_SESSION_TOKEN": "",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
+            **APART,
         }
 
     def client(self, service: str, role: str | None = None) -> Any:
@@ -112,14 +121,16 @@ class EmbeddedAws:
             service: Such as `s3`.
             role: The ARN of a role to act as.
         """
-        key_id, secret = self._access_key
-        credentials = {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
-        if role is not None:
-            credentials = self._assume(role)
-        return self._session.client(service, endpoint_url=self.url, **credentials)
+        key = (service, role)
+        if key not in self._clients:
+            credentials = self._administrator() if role is None else self._assume(role)
+            self._clients[key] = self._session.client(
+                service, endpoint_url=self.url, config=Config(proxies={}), **credentials
+            )
+        return self._clients[key]
 
     def reset(self) -> None:
-        """Empty the account."""
+        """Empty the account; clients of before are of no use where policies are enforced."""
         self._post("/moto-api/reset")
         if self._policies:
             self._create_administrator()
@@ -136,6 +147,10 @@ class EmbeddedAws:
         assert self._process is not None
         self._process.communicate(timeout=30)  # closes its standard input
 
+    def _administrator(self) -> dict[str, str]:
+        key_id, secret = self._access_key
+        return {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
+
     def _assume(self, role: str) -> dict[str, str]:
         session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
         return {
@@ -146,6 +161,7 @@ class EmbeddedAws:
 
     def _create_administrator(self) -> None:
         """Let everyone do everything until there is an administrator, then only who may."""
+        self._clients.clear()
         self._post("/moto-api/reset-auth", b"inf")
         iam = self.client("iam")
         iam.create_user(UserName="administrator")
@@ -154,6 +170,7 @@ class EmbeddedAws:
         )
         key = iam.create_access_key(UserName="administrator")["AccessKey"]
         self._access_key = (key["AccessKeyId"], key["SecretAccessKey"])
+        self._clients.clear()
         self._post("/moto-api/reset-auth", b"0")
 
     def _post(self, path: str, body: bytes = b"") -> None:

@@ -133,7 +133,8 @@ class Sandboxes:
             aws_secret_access_key=session["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=session["AWS_SESSION_TOKEN"],
         )
-        url = sqs.get_queue_url(QueueName=queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
+        account, name = queue_arn.split(":")[-2:]
+        url = f"{self._environment['AWS_ENDPOINT_URL']}/{account}/{name}"
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(record))
 
 

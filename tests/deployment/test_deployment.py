@@ -1,0 +1,285 @@
+"""The stack as deployed: all of it is there, and each function does its work and no other's."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from botocore.exceptions import ClientError
+
+from anthropic_lake.assets import ASSETS, Asset
+from tests.aws.deployment import deploy
+from tests.aws.embedded import ACCOUNT_ID, EVERYTHING, REGION, EmbeddedAws
+from tests.deployment.conftest import (
+    DAYS,
+    HISTORY_START,
+    SETTINGS,
+    TODAY,
+    Deployed,
+    Invocation,
+)
+from tests.simulator import AdminApiServer, Fault
+
+pytestmark = pytest.mark.xdist_group("deployment")
+
+DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+assets = pytest.mark.parametrize("asset", ASSETS.values(), ids=list(ASSETS))
+
+
+@pytest.fixture(scope="session")
+def runs(deployed: Deployed) -> dict[str, Invocation]:
+    """What the nine functions answered to their schedules."""
+    return deployed.run_all()
+
+
+@pytest.fixture(scope="session")
+def second(aws: EmbeddedAws, deployed: Deployed) -> Deployed:
+    """A second stack beside the first, with everything switched on."""
+    second = Deployed(aws, deploy(aws, "lake-2", {**SETTINGS, **everything(aws)}))
+    second.put_admin_key()
+    return second
+
+
+def everything(aws: EmbeddedAws) -> dict[str, str]:
+    """Make what the optional parameters refer to, and return all of them."""
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(VpcId=vpc, GroupName="lake", Description="lake")["GroupId"]
+    boundary = aws.client("iam").create_policy(
+        PolicyName="boundary", PolicyDocument=json.dumps(EVERYTHING)
+    )
+    queue = aws.client("sqs").create_queue(QueueName="snowflake")["QueueUrl"].rsplit("/", 1)[-1]
+    return {
+        "AlarmEmail": "finance@example.com",
+        "DataPrefix": "lake/anthropic",
+        "GlueDatabaseName": "ai_spend",
+        "HistoryStart": str(TODAY - timedelta(days=31)),  # the whole month, for its spend
+        "KmsKeyArn": aws.client("kms").create_key()["KeyMetadata"]["Arn"],
+        "MonthlyBudgetUsd": "5000",
+        "PermissionsBoundaryArn": boundary["Policy"]["Arn"],
+        "ReportFrequency": "daily",
+        "SnowflakeExternalId": "LAKE_SFCRole=2_abc",
+        "SnowflakeQueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{queue}",
+        "SnowflakeUserArn": f"arn:aws:iam::{ACCOUNT_ID}:user/snowflake",
+        "UsageBucketWidth": "1h",
+        "VpcSecurityGroupIds": group,
+        "VpcSubnetIds": subnet,
+    }
+
+
+def refusal(call: Any, **parameters: Any) -> str:
+    """Return the error code that a call gets."""
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def days_of(asset: Asset) -> list[date]:
+    return DAYS if asset.kind.dated else [TODAY]
+
+
+def test_every_resource_of_the_template_is_created(deployed: Deployed, second: Deployed) -> None:
+    created = deployed.stack.resources.keys() | second.stack.resources.keys()
+    assert created == deployed.stack.declared
+    assert second.stack.resources.keys() == second.stack.declared
+
+
+def test_the_outputs_name_what_is_there(deployed: Deployed, second: Deployed) -> None:
+    names = {function.name for function in deployed.stack.functions.values()}
+    assert set(deployed.stack.outputs["FunctionNames"].split(",")) == names
+    assert second.stack.outputs["DataLocation"] == f"s3://{second.bucket}/lake/anthropic/"
+    secret = deployed.stack.functions["users"].environment["ADMIN_KEY_SECRET_ARN"]
+    assert secret in deployed.stack.outputs["FillSecretCommand"]
+    assert all(deployed.stack.outputs.values())
+
+
+@assets
+def test_a_schedule_lands_the_tables_of_its_asset(
+    asset: Asset, deployed: Deployed, runs: dict[str, Invocation]
+) -> None:
+    run = runs[asset.name]
+    assert not run.error, run.payload
+    assert run.payload["status"] == "succeeded"
+    expected = {
+        f"asset={table.name}/date={day}/{table.name}.parquet"
+        for table in asset.tables
+        for day in days_of(asset)
+    }
+    written = {key for key in deployed.keys() if not key.startswith("asset=sync_runs/")}  # noqa: SIM118
+    assert {key for key in written if key in expected} == expected
+    s3 = deployed.aws.client("s3")
+    bodies = [s3.get_object(Bucket=deployed.bucket, Key=key)["Body"].read() for key in expected]
+    rows = sum(pq.read_table(io.BytesIO(body)).num_rows for body in bodies)
+    assert rows == run.payload["rows"] > 0
+
+
+def test_the_functions_write_nothing_else(deployed: Deployed, runs: dict[str, Invocation]) -> None:
+    tables = {table.name for asset in ASSETS.values() for table in asset.tables}
+    prefixes = {key.split("/")[0] for key in deployed.keys()}  # noqa: SIM118
+    assert prefixes == {f"asset={table}" for table in tables | {"sync_runs"}}
+    recorded = {key.rsplit("/", 1)[-1] for key in deployed.keys() if "sync_runs" in key}  # noqa: SIM118
+    assert recorded >= {f"{run.payload['run_id']}.parquet" for run in runs.values()}
+
+
+def test_the_watermarks_stand_at_the_last_complete_day(
+    deployed: Deployed, runs: dict[str, Invocation]
+) -> None:
+    yesterday = str(TODAY - timedelta(days=1))
+    dated = {name: yesterday for name, asset in ASSETS.items() if asset.kind.dated}
+    snapshots = {name: str(TODAY) for name, asset in ASSETS.items() if not asset.kind.dated}
+    assert runs
+    assert deployed.watermarks() == dated | snapshots
+
+
+def test_the_alarms_wait_for_metrics_that_the_functions_emit(
+    deployed: Deployed, second: Deployed, runs: dict[str, Invocation]
+) -> None:
+    emitted = {metric for run in runs.values() for metric in run.metrics}
+    assert deployed.watched_metrics()
+    assert deployed.watched_metrics() <= emitted
+    spend = {metric for metric in second.watched_metrics() if metric.name == "MonthToDateUsd"}
+    assert spend
+    assert spend <= second.run("cost_report").metrics
+
+
+@assets
+def test_a_function_may_use_what_is_its_own(asset: Asset, deployed: Deployed) -> None:
+    function = deployed.stack.functions[asset.name]
+    s3 = deployed.aws.client("s3", function.role)
+    for table in asset.tables:
+        key = f"asset={table.name}/date=2020-01-01/{table.name}.parquet"
+        s3.put_object(Bucket=deployed.bucket, Key=key, Body=b"")
+        s3.head_object(Bucket=deployed.bucket, Key=key)
+        deployed.aws.client("s3").delete_object(Bucket=deployed.bucket, Key=key)
+    secrets = deployed.aws.client("secretsmanager", function.role)
+    assert secrets.get_secret_value(SecretId=function.environment["ADMIN_KEY_SECRET_ARN"])
+
+
+@assets
+def test_a_function_is_denied_other_objects(asset: Asset, deployed: Deployed) -> None:
+    s3 = deployed.aws.client("s3", deployed.stack.functions[asset.name].role)
+    own = {table.name for table in asset.tables}
+    others = {table.name for other in ASSETS.values() for table in other.tables} - own
+    for table in others:
+        where = {
+            "Bucket": deployed.bucket,
+            "Key": f"asset={table}/date={TODAY}/{table}.parquet",
+        }
+        assert refusal(s3.put_object, **where, Body=b"") in DENIED
+        assert refusal(s3.get_object, **where) in DENIED
+    mine = f"asset={asset.tables[0].name}/date={TODAY}/{asset.tables[0].name}.parquet"
+    assert refusal(s3.delete_object, Bucket=deployed.bucket, Key=mine) in DENIED
+    assert refusal(s3.put_object, Bucket=deployed.bucket, Key="elsewhere", Body=b"") in DENIED
+    assert refusal(s3.list_objects_v2, Bucket=deployed.bucket) in DENIED
+
+
+@assets
+def test_a_function_is_denied_other_parameters(asset: Asset, deployed: Deployed) -> None:
+    ssm = deployed.aws.client("ssm", deployed.stack.functions[asset.name].role)
+    others = [name for name in ASSETS if name != asset.name]
+    stack = deployed.stack.name
+    names = [f"/{stack}/{other}/last_synced_date" for other in others]
+    for name in [*names, f"/{stack}/data_location", f"/{stack}-2/{asset.name}/last_synced_date"]:
+        assert refusal(ssm.get_parameter, Name=name) in DENIED
+        value = {"Value": "2020-01-01", "Type": "String", "Overwrite": True}
+        assert refusal(ssm.put_parameter, Name=name, **value) in DENIED
+    assert refusal(ssm.get_parameters_by_path, Path=f"/{stack}") in DENIED
+
+
+@assets
+def test_a_function_is_denied_other_secrets(
+    asset: Asset, deployed: Deployed, aws: EmbeddedAws
+) -> None:
+    function = deployed.stack.functions[asset.name]
+    name = f"payroll/{asset.name}"
+    arn = aws.client("secretsmanager").create_secret(Name=name, SecretString="s")["ARN"]
+    secrets = aws.client("secretsmanager", function.role)
+    assert refusal(secrets.get_secret_value, SecretId=arn) in DENIED
+    own = function.environment["ADMIN_KEY_SECRET_ARN"]
+    assert refusal(secrets.put_secret_value, SecretId=own, SecretString="s") in DENIED
+
+
+@assets
+def test_a_schedule_may_start_its_function_and_report_a_failure(
+    asset: Asset, deployed: Deployed
+) -> None:
+    schedule = deployed.stack.schedule(asset.name)
+    role = schedule["RoleArn"].rsplit("/", 1)[-1]
+    trust = deployed.aws.client("iam").get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    [statement] = trust["Statement"]
+    assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    queue = deployed.stack.outputs["FailureQueueUrl"]
+    assert schedule["DeadLetterConfig"]["Arn"].rsplit(":", 1)[-1] == queue.rsplit("/", 1)[-1]
+    sqs = deployed.aws.client("sqs", schedule["RoleArn"])
+    assert sqs.send_message(QueueUrl=queue, MessageBody="{}")
+    assert refusal(sqs.receive_message, QueueUrl=queue) in DENIED
+
+
+def test_snowflake_reads_tables_and_nothing_else(second: Deployed) -> None:
+    admin = second.aws.client("s3")
+    s3 = second.aws.client("s3", second.stack.outputs["SnowflakeRoleArn"])
+    inside, outside = "lake/anthropic/asset=users/date=2020-01-01/users.parquet", "lake/other"
+    for key in (inside, outside):
+        admin.put_object(Bucket=second.bucket, Key=key, Body=b"")
+    assert s3.get_object(Bucket=second.bucket, Key=inside)
+    assert refusal(s3.get_object, Bucket=second.bucket, Key=outside) in DENIED
+    assert refusal(s3.put_object, Bucket=second.bucket, Key=inside, Body=b"") in DENIED
+    for key in (inside, outside):
+        admin.delete_object(Bucket=second.bucket, Key=key)
+
+
+def test_two_stacks_share_no_name(deployed: Deployed, second: Deployed) -> None:
+    first, other = deployed.stack.names(), second.stack.names()
+    assert not (set(first.values()) & set(other.values()))
+
+
+def test_a_second_stack_works_under_its_prefix(
+    deployed: Deployed, second: Deployed, runs: dict[str, Invocation]
+) -> None:
+    before = deployed.keys(), deployed.watermarks()
+    assert runs
+    for asset in ("users", "usage_report"):
+        run = second.run(asset)
+        assert not run.error, run.payload
+        keys = second.keys()
+        assert f"lake/anthropic/asset={asset}/date={TODAY}/{asset}.parquet" in keys
+    assert all(key.startswith("lake/anthropic/asset=") for key in second.keys())  # noqa: SIM118
+    assert (deployed.keys(), deployed.watermarks()) == before
+
+
+def test_an_update_resets_no_watermark(second: Deployed) -> None:
+    ssm = second.aws.client("ssm")
+    name = f"/{second.stack.name}/cost_report/last_synced_date"
+    ssm.put_parameter(Name=name, Value=str(HISTORY_START), Type="String", Overwrite=True)
+    before = second.stack.names()
+    earlier = str(HISTORY_START - timedelta(days=60))
+    second.stack.update({"HistoryStart": earlier, "DailyHour": "5", "LogRetentionDays": "30"})
+    assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == str(HISTORY_START)
+    assert second.stack.names() == before
+    assert second.stack.functions["cost_report"].environment["HISTORY_START"] == earlier
+    assert second.stack.schedule_expression("users") == "cron(26 5 * * ? *)"
+
+
+def test_a_run_that_fails_for_good_is_in_the_failure_queue(
+    second: Deployed, admin_api: AdminApiServer
+) -> None:
+    fault = Fault("/invites", times=None, status=403)
+    admin_api.faults.append(fault)
+    try:
+        second.aws.client("lambda").invoke(
+            FunctionName=second.stack.functions["invites"].name,
+            InvocationType="Event",
+            Payload=json.dumps({}),
+        )
+    finally:
+        admin_api.faults.remove(fault)
+    queue = second.stack.outputs["FailureQueueUrl"]
+    [message] = second.aws.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    record = json.loads(message["Body"])
+    assert record["responsePayload"]["errorType"] == "MissingPermission"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
