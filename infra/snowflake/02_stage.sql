@@ -1,0 +1,30 @@
+-- 2. Database, schemas, file format and stage.
+--
+-- <% data_location %> is the stack's output DataLocation, such as s3://bucket/prefix/.
+
+CREATE DATABASE IF NOT EXISTS anthropic_lake
+  COMMENT = 'Anthropic Admin API data, kept by anthropic-lake.';
+
+CREATE SCHEMA IF NOT EXISTS anthropic_lake.lake
+  COMMENT = 'External tables: the objects of the data bucket, read where they are.';
+
+CREATE SCHEMA IF NOT EXISTS anthropic_lake.loaded
+  COMMENT = 'Native tables: copies of the objects, loaded by the procedure reload.';
+
+-- Logical types: without them Snowflake takes a timestamp for the number that stands for it.
+CREATE OR REPLACE FILE FORMAT anthropic_lake.lake.parquet_file
+  TYPE = PARQUET
+  USE_LOGICAL_TYPE = TRUE
+  COMMENT = 'The Parquet files of anthropic-lake.';
+
+CREATE OR REPLACE STAGE anthropic_lake.lake.objects
+  URL = '<% data_location %>'
+  STORAGE_INTEGRATION = anthropic_lake
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COMMENT = 'The lake: asset=<table>/date=<day>/, one folder per table and day.';
+
+-- After the second deploy: names of objects show that Snowflake may read them. (The role may not
+-- list the root of the stage, only the tables below it.)
+SELECT DISTINCT metadata$filename
+FROM @anthropic_lake.lake.objects/asset=sync_runs/
+LIMIT 5;

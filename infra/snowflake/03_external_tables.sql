@@ -1,0 +1,303 @@
+-- 3. External tables: queries read the objects in the data bucket, nothing is copied.
+--
+-- The files hold instants in UTC. The columns are TIMESTAMP_NTZ and show UTC, as Athena does,
+-- whatever the session's time zone is. `date` comes from the name of the object, never from the
+-- file, and prunes: a query of one day reads one object.
+
+USE SCHEMA anthropic_lake.lake;
+
+-- generated:external_tables by `python -m infra.render` from functions/anthropic_lake
+CREATE OR REPLACE EXTERNAL TABLE "ORGANIZATION" (
+  id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier (UUID) of the organization.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `organization`.',
+  name VARCHAR AS (value:"name"::VARCHAR) COMMENT 'Name of the organization.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=organization/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=organization/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'The organization, as it was on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE workspaces (
+  id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier of the workspace.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `workspace`.',
+  name VARCHAR AS (value:"name"::VARCHAR) COMMENT 'Name of the workspace.',
+  created_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"created_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the workspace was created, UTC.',
+  archived_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"archived_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the workspace was archived, UTC; null while it is active.',
+  display_color VARCHAR AS (value:"display_color"::VARCHAR) COMMENT 'Colour in the Console, as a hex code.',
+  data_residency_workspace_geo VARCHAR AS (value:"data_residency_workspace_geo"::VARCHAR) COMMENT 'Where the workspace''s data is stored; null when the API did not say.',
+  data_residency_default_inference_geo VARCHAR AS (value:"data_residency_default_inference_geo"::VARCHAR) COMMENT 'Where requests that name no place run; null when the API did not say.',
+  data_residency_allowed_inference_geos VARCHAR AS (value:"data_residency_allowed_inference_geos"::VARCHAR) COMMENT 'Where requests may run: JSON text, `"unrestricted"` or a list of places; null when the API did not say.',
+  tags VARCHAR AS (value:"tags"::VARCHAR) COMMENT 'Tags: JSON object from name to value; null when the API did not say.',
+  compartment_id VARCHAR AS (value:"compartment_id"::VARCHAR) COMMENT 'Compartment of customer-managed encryption; null where it is not used.',
+  external_key_id VARCHAR AS (value:"external_key_id"::VARCHAR) COMMENT 'Customer-managed encryption key; null where none is used.',
+  user_profile_id VARCHAR AS (value:"user_profile_id"::VARCHAR) COMMENT 'User profile of the workspace; null when the API did not say.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=workspaces/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=workspaces/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One workspace, as it was on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE api_keys (
+  id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier of the key.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `api_key`.',
+  name VARCHAR AS (value:"name"::VARCHAR) COMMENT 'Name of the key.',
+  status VARCHAR AS (value:"status"::VARCHAR) COMMENT '`active`, `inactive`, `archived` or `expired`.',
+  partial_key_hint VARCHAR AS (value:"partial_key_hint"::VARCHAR) COMMENT 'The key with its middle left out, or null.',
+  created_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"created_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the key was created, UTC.',
+  expires_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"expires_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the key expires, UTC; null: never.',
+  created_by_id VARCHAR AS (value:"created_by_id"::VARCHAR) COMMENT 'Who created the key; null for legacy, federated and system keys.',
+  created_by_type VARCHAR AS (value:"created_by_type"::VARCHAR) COMMENT '`user` or `service_account`; null for legacy, federated and system keys.',
+  workspace_id VARCHAR AS (value:"workspace_id"::VARCHAR) COMMENT 'Workspace of the key; null: the default workspace, or a key of the whole organization (scope_type tells which).',
+  scope_type VARCHAR AS (value:"scope_type"::VARCHAR) COMMENT '`workspace` or `organization`; null when the API did not say.',
+  scope_workspace_id VARCHAR AS (value:"scope_workspace_id"::VARCHAR) COMMENT 'Workspace of the key, the default one too; null for a key of the whole organization.',
+  principal_type VARCHAR AS (value:"principal_type"::VARCHAR) COMMENT 'Kind of principal that the key acts as; null where it has none.',
+  principal_id VARCHAR AS (value:"principal_id"::VARCHAR) COMMENT 'User or service account that the key acts as; null where it has none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=api_keys/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=api_keys/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One API key, as it was on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE invites (
+  id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier of the invitation.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `invite`.',
+  email VARCHAR AS (value:"email"::VARCHAR) COMMENT 'E-mail address that was invited.',
+  role VARCHAR AS (value:"role"::VARCHAR) COMMENT 'Role that the person gets in the organization.',
+  status VARCHAR AS (value:"status"::VARCHAR) COMMENT '`pending`, `accepted`, `expired` or `deleted`.',
+  invited_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"invited_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the person was invited, UTC.',
+  expires_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"expires_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the invitation expires, UTC.',
+  accepted_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"accepted_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the invitation was accepted, UTC; null until then.',
+  rbac_group_ids VARCHAR AS (value:"rbac_group_ids"::VARCHAR) COMMENT 'Groups that the person joins: JSON list of identifiers; null when the API did not say.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=invites/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=invites/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One invitation, as it was on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE users (
+  id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier of the user.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `user`.',
+  email VARCHAR AS (value:"email"::VARCHAR) COMMENT 'E-mail address of the user.',
+  name VARCHAR AS (value:"name"::VARCHAR) COMMENT 'Name of the user.',
+  role VARCHAR AS (value:"role"::VARCHAR) COMMENT 'Role of the user in the organization.',
+  added_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"added_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the user joined the organization, UTC.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=users/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=users/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One user, as they were on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE workspace_members (
+  workspace_id VARCHAR AS (value:"workspace_id"::VARCHAR) COMMENT 'Identifier of the workspace.',
+  user_id VARCHAR AS (value:"user_id"::VARCHAR) COMMENT 'Identifier of the user.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `workspace_member`.',
+  workspace_role VARCHAR AS (value:"workspace_role"::VARCHAR) COMMENT 'Role of the user in the workspace.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=workspace_members/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=workspace_members/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One user''s membership of one workspace, as it was on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE usage_report (
+  starting_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"starting_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'Start of the time bucket, UTC.',
+  workspace_id VARCHAR AS (value:"workspace_id"::VARCHAR) COMMENT 'Workspace; null: the default workspace, or not grouped by.',
+  api_key_id VARCHAR AS (value:"api_key_id"::VARCHAR) COMMENT 'API key; null: usage in the Console, or not grouped by.',
+  account_id VARCHAR AS (value:"account_id"::VARCHAR) COMMENT 'Account of an OAuth request; null: another request, or not grouped by.',
+  service_account_id VARCHAR AS (value:"service_account_id"::VARCHAR) COMMENT 'Service account of a federated request; null: another request, or not grouped by.',
+  model VARCHAR AS (value:"model"::VARCHAR) COMMENT 'Model; null: not grouped by.',
+  service_tier VARCHAR AS (value:"service_tier"::VARCHAR) COMMENT 'Service tier; null: not grouped by.',
+  context_window VARCHAR AS (value:"context_window"::VARCHAR) COMMENT 'Context window; null: not grouped by.',
+  inference_geo VARCHAR AS (value:"inference_geo"::VARCHAR) COMMENT 'Where the request ran; null: not grouped by.',
+  speed VARCHAR AS (value:"speed"::VARCHAR) COMMENT 'Speed of the model; null: not grouped by.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  ending_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"ending_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'End of the time bucket, exclusive, UTC.',
+  bucket_width VARCHAR AS (value:"bucket_width"::VARCHAR) COMMENT 'Length of the time bucket: 1d, 1h or 1m.',
+  grouped_by VARCHAR AS (value:"grouped_by"::VARCHAR) COMMENT 'Dimensions grouped by: names joined by commas in alphabetical order.',
+  uncached_input_tokens NUMBER(19, 0) AS (value:"uncached_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens not read from a cache.',
+  cache_read_input_tokens NUMBER(19, 0) AS (value:"cache_read_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens read from a cache.',
+  cache_creation_ephemeral_5m_input_tokens NUMBER(19, 0) AS (value:"cache_creation_ephemeral_5m_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache that lives 5 minutes.',
+  cache_creation_ephemeral_1h_input_tokens NUMBER(19, 0) AS (value:"cache_creation_ephemeral_1h_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache that lives an hour.',
+  output_tokens NUMBER(19, 0) AS (value:"output_tokens"::NUMBER(19, 0)) COMMENT 'Output tokens.',
+  server_tool_use_web_search_requests NUMBER(19, 0) AS (value:"server_tool_use_web_search_requests"::NUMBER(19, 0)) COMMENT 'Number of web searches.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=usage_report/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=usage_report/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'Tokens of one time bucket and one combination of the dimensions grouped by.';
+
+CREATE OR REPLACE EXTERNAL TABLE cost_report (
+  starting_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"starting_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'Start of the day, UTC.',
+  workspace_id VARCHAR AS (value:"workspace_id"::VARCHAR) COMMENT 'Workspace; null: the default workspace.',
+  description VARCHAR AS (value:"description"::VARCHAR) COMMENT 'What was paid for, in the vendor''s words.',
+  cost_type VARCHAR AS (value:"cost_type"::VARCHAR) COMMENT '`tokens`, `web_search`, `code_execution` or `session_usage`.',
+  model VARCHAR AS (value:"model"::VARCHAR) COMMENT 'Model; null where the cost is not for tokens.',
+  service_tier VARCHAR AS (value:"service_tier"::VARCHAR) COMMENT 'Service tier; null where the cost is not for tokens.',
+  context_window VARCHAR AS (value:"context_window"::VARCHAR) COMMENT 'Context window; null where the cost is not for tokens.',
+  token_type VARCHAR AS (value:"token_type"::VARCHAR) COMMENT 'Kind of tokens, in the words of the usage report; null where the cost is not for tokens.',
+  inference_geo VARCHAR AS (value:"inference_geo"::VARCHAR) COMMENT 'Where the requests ran; null: not said.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  ending_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"ending_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'End of the day, exclusive, UTC.',
+  currency VARCHAR AS (value:"currency"::VARCHAR) COMMENT 'Currency of the amount; `USD` today.',
+  amount_cents NUMBER(38, 12) AS (value:"amount_cents"::NUMBER(38, 12)) COMMENT 'Cost in cents (hundredths of the currency), exact.',
+  amount_usd NUMBER(38, 12) AS (value:"amount_usd"::NUMBER(38, 12)) COMMENT 'Cost in US dollars: amount_cents / 100, exact; null in another currency.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=cost_report/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=cost_report/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'Cost of one day, workspace and description; not the invoice.';
+
+CREATE OR REPLACE EXTERNAL TABLE claude_code_usage (
+  actor_type VARCHAR AS (value:"actor_type"::VARCHAR) COMMENT '`user_actor` (a person who signed in) or `api_actor` (an API key).',
+  actor_email_address VARCHAR AS (value:"actor_email_address"::VARCHAR) COMMENT 'E-mail address of a user_actor; null for an api_actor.',
+  actor_api_key_name VARCHAR AS (value:"actor_api_key_name"::VARCHAR) COMMENT 'Name of the key of an api_actor; null for a user_actor.',
+  customer_type VARCHAR AS (value:"customer_type"::VARCHAR) COMMENT '`api` or `subscription`.',
+  subscription_type VARCHAR AS (value:"subscription_type"::VARCHAR) COMMENT '`enterprise` or `team`; null for API customers.',
+  terminal_type VARCHAR AS (value:"terminal_type"::VARCHAR) COMMENT 'Terminal or editor, such as `vscode`.',
+  is_remote BOOLEAN AS (value:"is_remote"::BOOLEAN) COMMENT 'Whether the sessions ran remotely; null in records from before 2026.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  core_metrics_num_sessions NUMBER(19, 0) AS (value:"core_metrics_num_sessions"::NUMBER(19, 0)) COMMENT 'Number of sessions.',
+  core_metrics_lines_of_code_added NUMBER(19, 0) AS (value:"core_metrics_lines_of_code_added"::NUMBER(19, 0)) COMMENT 'Lines of code added.',
+  core_metrics_lines_of_code_removed NUMBER(19, 0) AS (value:"core_metrics_lines_of_code_removed"::NUMBER(19, 0)) COMMENT 'Lines of code removed.',
+  core_metrics_commits_by_claude_code NUMBER(19, 0) AS (value:"core_metrics_commits_by_claude_code"::NUMBER(19, 0)) COMMENT 'Commits made by Claude Code.',
+  core_metrics_pull_requests_by_claude_code NUMBER(19, 0) AS (value:"core_metrics_pull_requests_by_claude_code"::NUMBER(19, 0)) COMMENT 'Pull requests made by Claude Code.',
+  tool_actions_edit_tool_accepted NUMBER(19, 0) AS (value:"tool_actions_edit_tool_accepted"::NUMBER(19, 0)) COMMENT 'Proposals of edit_tool that were accepted; null when the tool is not named.',
+  tool_actions_edit_tool_rejected NUMBER(19, 0) AS (value:"tool_actions_edit_tool_rejected"::NUMBER(19, 0)) COMMENT 'Proposals of edit_tool that were rejected; null when the tool is not named.',
+  tool_actions_multi_edit_tool_accepted NUMBER(19, 0) AS (value:"tool_actions_multi_edit_tool_accepted"::NUMBER(19, 0)) COMMENT 'Proposals of multi_edit_tool that were accepted; null when the tool is not named.',
+  tool_actions_multi_edit_tool_rejected NUMBER(19, 0) AS (value:"tool_actions_multi_edit_tool_rejected"::NUMBER(19, 0)) COMMENT 'Proposals of multi_edit_tool that were rejected; null when the tool is not named.',
+  tool_actions_write_tool_accepted NUMBER(19, 0) AS (value:"tool_actions_write_tool_accepted"::NUMBER(19, 0)) COMMENT 'Proposals of write_tool that were accepted; null when the tool is not named.',
+  tool_actions_write_tool_rejected NUMBER(19, 0) AS (value:"tool_actions_write_tool_rejected"::NUMBER(19, 0)) COMMENT 'Proposals of write_tool that were rejected; null when the tool is not named.',
+  tool_actions_notebook_edit_tool_accepted NUMBER(19, 0) AS (value:"tool_actions_notebook_edit_tool_accepted"::NUMBER(19, 0)) COMMENT 'Proposals of notebook_edit_tool that were accepted; null when the tool is not named.',
+  tool_actions_notebook_edit_tool_rejected NUMBER(19, 0) AS (value:"tool_actions_notebook_edit_tool_rejected"::NUMBER(19, 0)) COMMENT 'Proposals of notebook_edit_tool that were rejected; null when the tool is not named.',
+  tool_actions VARCHAR AS (value:"tool_actions"::VARCHAR) COMMENT 'Every tool''s accepted and rejected proposals: JSON object by tool.',
+  tokens_input NUMBER(19, 0) AS (value:"tokens_input"::NUMBER(19, 0)) COMMENT 'Input tokens, all models together.',
+  tokens_output NUMBER(19, 0) AS (value:"tokens_output"::NUMBER(19, 0)) COMMENT 'Output tokens, all models together.',
+  tokens_cache_read NUMBER(19, 0) AS (value:"tokens_cache_read"::NUMBER(19, 0)) COMMENT 'Input tokens read from a cache, all models together.',
+  tokens_cache_creation NUMBER(19, 0) AS (value:"tokens_cache_creation"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache, all models together.',
+  estimated_cost_amount_cents NUMBER(38, 12) AS (value:"estimated_cost_amount_cents"::NUMBER(38, 12)) COMMENT 'Estimated cost, all models together in cents (hundredths of the currency), exact; not a bill.',
+  estimated_cost_amount_usd NUMBER(38, 12) AS (value:"estimated_cost_amount_usd"::NUMBER(38, 12)) COMMENT 'Estimated cost, all models together in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_currency VARCHAR AS (value:"estimated_cost_currency"::VARCHAR) COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=claude_code_usage/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=claude_code_usage/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'Claude Code activity of one actor on one kind of terminal on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE claude_code_model_usage (
+  actor_type VARCHAR AS (value:"actor_type"::VARCHAR) COMMENT '`user_actor` (a person who signed in) or `api_actor` (an API key).',
+  actor_email_address VARCHAR AS (value:"actor_email_address"::VARCHAR) COMMENT 'E-mail address of a user_actor; null for an api_actor.',
+  actor_api_key_name VARCHAR AS (value:"actor_api_key_name"::VARCHAR) COMMENT 'Name of the key of an api_actor; null for a user_actor.',
+  customer_type VARCHAR AS (value:"customer_type"::VARCHAR) COMMENT '`api` or `subscription`.',
+  subscription_type VARCHAR AS (value:"subscription_type"::VARCHAR) COMMENT '`enterprise` or `team`; null for API customers.',
+  terminal_type VARCHAR AS (value:"terminal_type"::VARCHAR) COMMENT 'Terminal or editor, such as `vscode`.',
+  is_remote BOOLEAN AS (value:"is_remote"::BOOLEAN) COMMENT 'Whether the sessions ran remotely; null in records from before 2026.',
+  model VARCHAR AS (value:"model"::VARCHAR) COMMENT 'Model.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  tokens_input NUMBER(19, 0) AS (value:"tokens_input"::NUMBER(19, 0)) COMMENT 'Input tokens.',
+  tokens_output NUMBER(19, 0) AS (value:"tokens_output"::NUMBER(19, 0)) COMMENT 'Output tokens.',
+  tokens_cache_read NUMBER(19, 0) AS (value:"tokens_cache_read"::NUMBER(19, 0)) COMMENT 'Input tokens read from a cache.',
+  tokens_cache_creation NUMBER(19, 0) AS (value:"tokens_cache_creation"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache.',
+  estimated_cost_amount_cents NUMBER(38, 12) AS (value:"estimated_cost_amount_cents"::NUMBER(38, 12)) COMMENT 'Estimated cost in cents (hundredths of the currency), exact; not a bill.',
+  estimated_cost_amount_usd NUMBER(38, 12) AS (value:"estimated_cost_amount_usd"::NUMBER(38, 12)) COMMENT 'Estimated cost in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_currency VARCHAR AS (value:"estimated_cost_currency"::VARCHAR) COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=claude_code_model_usage/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=claude_code_model_usage/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'Claude Code tokens and estimated cost of one record and one model.';
+
+CREATE OR REPLACE EXTERNAL TABLE sync_runs (
+  run_id VARCHAR AS (value:"run_id"::VARCHAR) COMMENT 'Identifier of the run.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  asset VARCHAR AS (value:"asset"::VARCHAR) COMMENT 'Asset that was synced.',
+  "TRIGGER" VARCHAR AS (value:"trigger"::VARCHAR) COMMENT 'What started the run: `schedule`, `interval` or `manual`.',
+  status VARCHAR AS (value:"status"::VARCHAR) COMMENT '`succeeded`, `partial` (out of time) or `failed`.',
+  started_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"started_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the run started, UTC.',
+  finished_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"finished_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the run ended, UTC; null: it was cut off.',
+  interval_start DATE AS (value:"interval_start"::DATE) COMMENT 'First day asked for, UTC.',
+  interval_end DATE AS (value:"interval_end"::DATE) COMMENT 'Day after the last day asked for, UTC.',
+  days_written NUMBER(19, 0) AS (value:"days_written"::NUMBER(19, 0)) COMMENT 'Days brought up to date, unchanged ones included.',
+  days_changed NUMBER(19, 0) AS (value:"days_changed"::NUMBER(19, 0)) COMMENT 'Days of which an object was put.',
+  "ROWS" NUMBER(19, 0) AS (value:"rows"::NUMBER(19, 0)) COMMENT 'Rows of the days written, all tables together.',
+  bytes NUMBER(19, 0) AS (value:"bytes"::NUMBER(19, 0)) COMMENT 'Bytes put.',
+  requests NUMBER(19, 0) AS (value:"requests"::NUMBER(19, 0)) COMMENT 'Requests sent to the Admin API.',
+  retries NUMBER(19, 0) AS (value:"retries"::NUMBER(19, 0)) COMMENT 'How many of the requests repeated an earlier one.',
+  unknown_fields NUMBER(19, 0) AS (value:"unknown_fields"::NUMBER(19, 0)) COMMENT 'Fields and enumerated values that the tables do not know.',
+  last_synced_date DATE AS (value:"last_synced_date"::DATE) COMMENT 'Last complete day in the lake after the run; null: none yet.',
+  grouped_by VARCHAR AS (value:"grouped_by"::VARCHAR) COMMENT 'Dimensions grouped by; null: the asset has none.',
+  bucket_width VARCHAR AS (value:"bucket_width"::VARCHAR) COMMENT 'Length of a time bucket; null: the asset has none.',
+  anthropic_version VARCHAR AS (value:"anthropic_version"::VARCHAR) COMMENT 'Version of the Admin API.',
+  version VARCHAR AS (value:"version"::VARCHAR) COMMENT 'Version of anthropic-lake.',
+  error_type VARCHAR AS (value:"error_type"::VARCHAR) COMMENT 'Name of the error; null: there was none.',
+  error_message VARCHAR AS (value:"error_message"::VARCHAR) COMMENT 'What happened and what to do; null: no error.',
+  request_id VARCHAR AS (value:"request_id"::VARCHAR) COMMENT 'The vendor''s id of the request that failed, or null.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=sync_runs/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=sync_runs/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One run of the extractor for one asset.';
+-- /generated:external_tables
+
+-- Give the column notification_channel (the same for all) back to the stack as its parameter
+-- SnowflakeQueueArn and deploy it again; from then on the tables refresh themselves.
+SHOW EXTERNAL TABLES IN SCHEMA anthropic_lake.lake;

@@ -1,0 +1,518 @@
+-- 4. The views: the same as in Athena, written once in functions/anthropic_lake/views.
+--
+-- Run it in the schema whose tables the views are to read: after `USE SCHEMA anthropic_lake.lake`
+-- for the external tables, after `USE SCHEMA anthropic_lake.loaded` for the native ones.
+
+-- generated:views by `python -m infra.render` from functions/anthropic_lake/views
+CREATE OR REPLACE VIEW api_keys_current
+  COMMENT = 'What does the latest snapshot of api_keys say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    name,
+    status,
+    partial_key_hint,
+    created_at,
+    expires_at,
+    created_by_id,
+    created_by_type,
+    workspace_id,
+    scope_type,
+    scope_workspace_id,
+    principal_type,
+    principal_id,
+    extra
+  FROM api_keys
+  WHERE
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    AND date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(interval_start) AS snapshot_date
+        FROM sync_runs
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
+          AND asset = 'api_keys'
+          AND status = 'succeeded'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM api_keys
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+      ) AS candidates
+    );
+
+CREATE OR REPLACE VIEW users_current
+  COMMENT = 'What does the latest snapshot of users say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    email,
+    name,
+    role,
+    added_at,
+    extra
+  FROM users
+  WHERE
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    AND date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(interval_start) AS snapshot_date
+        FROM sync_runs
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
+          AND asset = 'users'
+          AND status = 'succeeded'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM users
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+      ) AS candidates
+    );
+
+CREATE OR REPLACE VIEW coverage
+  COMMENT = 'Which days of each asset are final, open or missing, and which run read each of them last?'
+AS
+  SELECT
+    d.asset,
+    d.date,
+    CASE
+      WHEN COALESCE(r.is_final, FALSE)
+      THEN 'final'
+      WHEN NOT r.asset IS NULL OR d.date = CAST(SYSDATE() AS DATE)
+      THEN 'open'
+      ELSE 'missing'
+    END AS status,
+    r.last_run_id,
+    r.last_read_at
+  FROM (
+    SELECT
+      f.asset,
+      CAST(DATEADD(DAY, CAST(t.n AS BIGINT), f.first_day) AS DATE) AS date
+    FROM (
+      SELECT
+        asset,
+        MIN(interval_start) AS first_day
+      FROM sync_runs
+      GROUP BY
+        asset
+    ) AS f
+    CROSS JOIN TABLE(FLATTEN(INPUT => ARRAY_GENERATE_RANGE(0, 9999 + 1))) AS t(seq, key, path, index, n, this)
+    WHERE
+      DATEADD(DAY, CAST(t.n AS BIGINT), f.first_day) <= CAST(SYSDATE() AS DATE)
+  ) AS d
+  LEFT JOIN (
+    SELECT
+      asset,
+      date,
+      MAX_BY(run_id, started_at) AS last_run_id,
+      MAX(finished_at) AS last_read_at,
+      BOOLOR_AGG(
+        last_synced_date >= date
+        OR (
+          "TRIGGER" = 'interval'
+          AND started_at >= CAST(date AS TIMESTAMPNTZ) + INTERVAL '26 HOUR'
+        )
+      ) AS is_final
+    FROM (
+      SELECT
+        s.asset,
+        s.run_id,
+        s."TRIGGER",
+        s.started_at,
+        s.finished_at,
+        s.last_synced_date,
+        CAST(DATEADD(DAY, CAST(t.n AS BIGINT) - 1, s.interval_start) AS DATE) AS date
+      FROM sync_runs AS s
+      CROSS JOIN TABLE(FLATTEN(INPUT => ARRAY_GENERATE_RANGE(1, CAST(GREATEST(s.days_written, 1) AS BIGINT) + 1))) AS t(seq, key, path, index, n, this)
+      WHERE
+        CAST(t.n AS BIGINT) <= s.days_written
+    ) AS days_read
+    GROUP BY
+      asset,
+      date
+  ) AS r
+    ON r.asset = d.asset AND r.date = d.date;
+
+CREATE OR REPLACE VIEW organization_current
+  COMMENT = 'What does the latest snapshot of organization say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    name,
+    extra
+  FROM "ORGANIZATION"
+  WHERE
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    AND date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(interval_start) AS snapshot_date
+        FROM sync_runs
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
+          AND asset = 'organization'
+          AND status = 'succeeded'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM "ORGANIZATION"
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+      ) AS candidates
+    );
+
+CREATE OR REPLACE VIEW invites_current
+  COMMENT = 'What does the latest snapshot of invites say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    email,
+    role,
+    status,
+    invited_at,
+    expires_at,
+    accepted_at,
+    rbac_group_ids,
+    extra
+  FROM invites
+  WHERE
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    AND date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(interval_start) AS snapshot_date
+        FROM sync_runs
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
+          AND asset = 'invites'
+          AND status = 'succeeded'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM invites
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+      ) AS candidates
+    );
+
+CREATE OR REPLACE VIEW workspace_members_current
+  COMMENT = 'What does the latest snapshot of workspace_members say?'
+AS
+  SELECT
+    date,
+    workspace_id,
+    user_id,
+    organization_id,
+    type,
+    workspace_role,
+    extra
+  FROM workspace_members
+  WHERE
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    AND date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(interval_start) AS snapshot_date
+        FROM sync_runs
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
+          AND asset = 'workspace_members'
+          AND status = 'succeeded'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM workspace_members
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+      ) AS candidates
+    );
+
+CREATE OR REPLACE VIEW workspaces_current
+  COMMENT = 'What does the latest snapshot of workspaces say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    name,
+    created_at,
+    archived_at,
+    display_color,
+    data_residency_workspace_geo,
+    data_residency_default_inference_geo,
+    data_residency_allowed_inference_geos,
+    tags,
+    compartment_id,
+    external_key_id,
+    user_profile_id,
+    extra
+  FROM workspaces
+  WHERE
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    AND date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(interval_start) AS snapshot_date
+        FROM sync_runs
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
+          AND asset = 'workspaces'
+          AND status = 'succeeded'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM workspaces
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+      ) AS candidates
+    );
+
+CREATE OR REPLACE VIEW claude_code_daily
+  COMMENT = 'What did each person do with Claude Code each day, and what did it cost (estimated)?'
+AS
+  SELECT
+    c.date,
+    c.organization_id,
+    COALESCE(c.actor_email_address, o.email, c.actor_api_key_name) AS person,
+    CAST(SUM(c.core_metrics_num_sessions) AS BIGINT) AS sessions,
+    CAST(SUM(c.core_metrics_lines_of_code_added) AS BIGINT) AS lines_added,
+    CAST(SUM(c.core_metrics_lines_of_code_removed) AS BIGINT) AS lines_removed,
+    CAST(SUM(c.core_metrics_commits_by_claude_code) AS BIGINT) AS commits,
+    CAST(SUM(c.core_metrics_pull_requests_by_claude_code) AS BIGINT) AS pull_requests,
+    CAST(SUM(
+      COALESCE(c.tool_actions_edit_tool_accepted, 0) + COALESCE(c.tool_actions_multi_edit_tool_accepted, 0) + COALESCE(c.tool_actions_write_tool_accepted, 0) + COALESCE(c.tool_actions_notebook_edit_tool_accepted, 0)
+    ) AS BIGINT) AS edits_accepted,
+    CAST(SUM(
+      COALESCE(c.tool_actions_edit_tool_rejected, 0) + COALESCE(c.tool_actions_multi_edit_tool_rejected, 0) + COALESCE(c.tool_actions_write_tool_rejected, 0) + COALESCE(c.tool_actions_notebook_edit_tool_rejected, 0)
+    ) AS BIGINT) AS edits_rejected,
+    CAST(SUM(c.tokens_input) AS BIGINT) AS input_tokens,
+    CAST(SUM(c.tokens_output) AS BIGINT) AS output_tokens,
+    CAST(SUM(c.tokens_cache_read) AS BIGINT) AS cache_read_tokens,
+    CAST(SUM(c.tokens_cache_creation) AS BIGINT) AS cache_creation_tokens,
+    SUM(c.estimated_cost_amount_usd) AS estimated_cost_usd
+  FROM claude_code_usage AS c
+  LEFT JOIN (
+    SELECT
+      k.organization_id,
+      k.name,
+      MIN(u.email) AS email
+    FROM api_keys_current AS k
+    LEFT JOIN users_current AS u
+      ON u.id = k.created_by_id
+      AND COALESCE(u.organization_id, '') = COALESCE(k.organization_id, '')
+    GROUP BY
+      k.organization_id,
+      k.name
+    HAVING
+      COUNT(DISTINCT COALESCE(k.created_by_id, k.id)) = 1
+  ) AS o
+    ON o.name = c.actor_api_key_name
+    AND COALESCE(o.organization_id, '') = COALESCE(c.organization_id, '')
+  GROUP BY
+    1,
+    2,
+    3;
+
+CREATE OR REPLACE VIEW workspace_names
+  COMMENT = 'What is each workspace called? Also by the null that reports give for the default workspace.'
+AS
+  SELECT
+    organization_id,
+    id AS reported_workspace_id,
+    id AS workspace_id,
+    name AS workspace_name
+  FROM workspaces_current
+  UNION ALL
+  SELECT
+    organization_id,
+    CAST(NULL AS VARCHAR) AS reported_workspace_id,
+    MIN_BY(id, created_at) AS workspace_id,
+    MIN(name) AS workspace_name
+  FROM workspaces_current
+  WHERE
+    name = 'Default'
+  GROUP BY
+    organization_id;
+
+CREATE OR REPLACE VIEW cost_daily
+  COMMENT = 'What did each day cost in US dollars, by workspace, model, cost type and token type?'
+AS
+  SELECT
+    c.date,
+    c.organization_id,
+    COALESCE(w.workspace_id, c.workspace_id) AS workspace_id,
+    COALESCE(w.workspace_name, c.workspace_id, 'Default') AS workspace_name,
+    c.model,
+    c.cost_type,
+    c.token_type,
+    SUM(c.amount_usd) AS cost_usd
+  FROM cost_report AS c
+  LEFT JOIN workspace_names AS w
+    ON COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
+    AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '')
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7;
+
+CREATE OR REPLACE VIEW focus_cost_and_usage
+  COMMENT = 'What does the cost look like in the FinOps Foundation''s FOCUS 1.2 (Cost and Usage)?'
+AS
+  SELECT
+    COALESCE(c.organization_id, o.id) AS BillingAccountId,
+    o.name AS BillingAccountName,
+    c.cost AS BilledCost,
+    c.currency AS BillingCurrency,
+    c.month_start + INTERVAL '1 MONTH' AS BillingPeriodEnd,
+    c.month_start AS BillingPeriodStart,
+    'Usage' AS ChargeCategory,
+    CAST(NULL AS VARCHAR) AS ChargeClass,
+    c.description AS ChargeDescription,
+    'Usage-Based' AS ChargeFrequency,
+    c.ending_at AS ChargePeriodEnd,
+    c.starting_at AS ChargePeriodStart,
+    c.cost AS ContractedCost,
+    c.cost AS EffectiveCost,
+    CAST(NULL AS VARCHAR) AS InvoiceId,
+    'Anthropic' AS InvoiceIssuerName,
+    c.cost AS ListCost,
+    c.cost AS PricingQuantity,
+    c.currency AS PricingUnit,
+    'Anthropic' AS ProviderName,
+    'Anthropic' AS PublisherName,
+    'AI and Machine Learning' AS ServiceCategory,
+    'Claude API' AS ServiceName,
+    'Generative AI' AS ServiceSubcategory,
+    COALESCE(w.workspace_id, c.workspace_id) AS SubAccountId,
+    COALESCE(w.workspace_name, c.workspace_id) AS SubAccountName,
+    c.context_window AS x_ContextWindow,
+    c.cost_type AS x_CostType,
+    c.date AS x_Date,
+    c.inference_geo AS x_InferenceGeo,
+    c.model AS x_Model,
+    c.service_tier AS x_ServiceTier,
+    c.token_type AS x_TokenType
+  FROM (
+    SELECT
+      *,
+      CAST(amount_cents * 0.01 AS DECIMAL(38, 12)) AS cost,
+      CAST(DATE_TRUNC('MONTH', date) AS TIMESTAMPNTZ) AS month_start
+    FROM cost_report
+  ) AS c
+  LEFT JOIN organization_current AS o
+    ON o.id = COALESCE(c.organization_id, o.id)
+  LEFT JOIN workspace_names AS w
+    ON COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
+    AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '');
+
+CREATE OR REPLACE VIEW usage_daily
+  COMMENT = 'How many tokens were used each day, by workspace, API key, model and the other dimensions?'
+AS
+  SELECT
+    u.date,
+    u.organization_id,
+    u.grouped_by,
+    COALESCE(w.workspace_id, u.workspace_id) AS workspace_id,
+    CASE
+      WHEN u.grouped_by LIKE '%workspace_id%'
+      THEN COALESCE(w.workspace_name, u.workspace_id, 'Default')
+    END AS workspace_name,
+    u.api_key_id,
+    CASE
+      WHEN u.grouped_by LIKE '%api_key_id%'
+      THEN COALESCE(k.name, u.api_key_id, 'Console')
+    END AS api_key_name,
+    u.account_id,
+    u.service_account_id,
+    u.model,
+    u.service_tier,
+    u.context_window,
+    u.inference_geo,
+    u.speed,
+    u.uncached_input_tokens,
+    u.cache_read_input_tokens,
+    u.cache_creation_input_tokens,
+    u.output_tokens,
+    u.web_search_requests,
+    CAST(u.cache_read_input_tokens AS DOUBLE) / NULLIF(
+      u.uncached_input_tokens + u.cache_read_input_tokens + u.cache_creation_input_tokens,
+      0
+    ) AS cache_hit_ratio
+  FROM (
+    SELECT
+      date,
+      organization_id,
+      grouped_by,
+      workspace_id,
+      api_key_id,
+      account_id,
+      service_account_id,
+      model,
+      service_tier,
+      context_window,
+      inference_geo,
+      speed,
+      CAST(SUM(uncached_input_tokens) AS BIGINT) AS uncached_input_tokens,
+      CAST(SUM(cache_read_input_tokens) AS BIGINT) AS cache_read_input_tokens,
+      CAST(SUM(
+        COALESCE(cache_creation_ephemeral_5m_input_tokens, 0) + COALESCE(cache_creation_ephemeral_1h_input_tokens, 0)
+      ) AS BIGINT) AS cache_creation_input_tokens,
+      CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
+      CAST(SUM(server_tool_use_web_search_requests) AS BIGINT) AS web_search_requests
+    FROM usage_report
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      9,
+      10,
+      11,
+      12
+  ) AS u
+  LEFT JOIN workspace_names AS w
+    ON COALESCE(w.organization_id, '') = COALESCE(u.organization_id, '')
+    AND COALESCE(w.reported_workspace_id, '') = COALESCE(u.workspace_id, '')
+    AND u.grouped_by LIKE '%workspace_id%'
+  LEFT JOIN api_keys_current AS k
+    ON COALESCE(k.organization_id, '') = COALESCE(u.organization_id, '')
+    AND k.id = u.api_key_id;
+-- /generated:views

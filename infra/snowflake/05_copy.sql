@@ -1,0 +1,324 @@
+-- 5. Native tables: copies of the objects, for speed, time travel or streams.
+--
+-- The other way beside 3; have one or both. An object of the lake is overwritten when its day is
+-- restated, and COPY INTO would then append the new rows to the old ones. So days are never
+-- appended: `reload` deletes them and loads them again, in one transaction.
+
+USE SCHEMA anthropic_lake.loaded;
+
+-- generated:native_tables by `python -m infra.render` from functions/anthropic_lake
+CREATE TABLE IF NOT EXISTS "ORGANIZATION" (
+  id VARCHAR COMMENT 'Identifier (UUID) of the organization.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR COMMENT 'Always `organization`.',
+  name VARCHAR COMMENT 'Name of the organization.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'The organization, as it was on the day.';
+
+CREATE TABLE IF NOT EXISTS workspaces (
+  id VARCHAR COMMENT 'Identifier of the workspace.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR COMMENT 'Always `workspace`.',
+  name VARCHAR COMMENT 'Name of the workspace.',
+  created_at TIMESTAMP_NTZ(6) COMMENT 'When the workspace was created, UTC.',
+  archived_at TIMESTAMP_NTZ(6) COMMENT 'When the workspace was archived, UTC; null while it is active.',
+  display_color VARCHAR COMMENT 'Colour in the Console, as a hex code.',
+  data_residency_workspace_geo VARCHAR COMMENT 'Where the workspace''s data is stored; null when the API did not say.',
+  data_residency_default_inference_geo VARCHAR COMMENT 'Where requests that name no place run; null when the API did not say.',
+  data_residency_allowed_inference_geos VARCHAR COMMENT 'Where requests may run: JSON text, `"unrestricted"` or a list of places; null when the API did not say.',
+  tags VARCHAR COMMENT 'Tags: JSON object from name to value; null when the API did not say.',
+  compartment_id VARCHAR COMMENT 'Compartment of customer-managed encryption; null where it is not used.',
+  external_key_id VARCHAR COMMENT 'Customer-managed encryption key; null where none is used.',
+  user_profile_id VARCHAR COMMENT 'User profile of the workspace; null when the API did not say.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One workspace, as it was on the day.';
+
+CREATE TABLE IF NOT EXISTS api_keys (
+  id VARCHAR COMMENT 'Identifier of the key.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR COMMENT 'Always `api_key`.',
+  name VARCHAR COMMENT 'Name of the key.',
+  status VARCHAR COMMENT '`active`, `inactive`, `archived` or `expired`.',
+  partial_key_hint VARCHAR COMMENT 'The key with its middle left out, or null.',
+  created_at TIMESTAMP_NTZ(6) COMMENT 'When the key was created, UTC.',
+  expires_at TIMESTAMP_NTZ(6) COMMENT 'When the key expires, UTC; null: never.',
+  created_by_id VARCHAR COMMENT 'Who created the key; null for legacy, federated and system keys.',
+  created_by_type VARCHAR COMMENT '`user` or `service_account`; null for legacy, federated and system keys.',
+  workspace_id VARCHAR COMMENT 'Workspace of the key; null: the default workspace, or a key of the whole organization (scope_type tells which).',
+  scope_type VARCHAR COMMENT '`workspace` or `organization`; null when the API did not say.',
+  scope_workspace_id VARCHAR COMMENT 'Workspace of the key, the default one too; null for a key of the whole organization.',
+  principal_type VARCHAR COMMENT 'Kind of principal that the key acts as; null where it has none.',
+  principal_id VARCHAR COMMENT 'User or service account that the key acts as; null where it has none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One API key, as it was on the day.';
+
+CREATE TABLE IF NOT EXISTS invites (
+  id VARCHAR COMMENT 'Identifier of the invitation.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR COMMENT 'Always `invite`.',
+  email VARCHAR COMMENT 'E-mail address that was invited.',
+  role VARCHAR COMMENT 'Role that the person gets in the organization.',
+  status VARCHAR COMMENT '`pending`, `accepted`, `expired` or `deleted`.',
+  invited_at TIMESTAMP_NTZ(6) COMMENT 'When the person was invited, UTC.',
+  expires_at TIMESTAMP_NTZ(6) COMMENT 'When the invitation expires, UTC.',
+  accepted_at TIMESTAMP_NTZ(6) COMMENT 'When the invitation was accepted, UTC; null until then.',
+  rbac_group_ids VARCHAR COMMENT 'Groups that the person joins: JSON list of identifiers; null when the API did not say.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One invitation, as it was on the day.';
+
+CREATE TABLE IF NOT EXISTS users (
+  id VARCHAR COMMENT 'Identifier of the user.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR COMMENT 'Always `user`.',
+  email VARCHAR COMMENT 'E-mail address of the user.',
+  name VARCHAR COMMENT 'Name of the user.',
+  role VARCHAR COMMENT 'Role of the user in the organization.',
+  added_at TIMESTAMP_NTZ(6) COMMENT 'When the user joined the organization, UTC.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One user, as they were on the day.';
+
+CREATE TABLE IF NOT EXISTS workspace_members (
+  workspace_id VARCHAR COMMENT 'Identifier of the workspace.',
+  user_id VARCHAR COMMENT 'Identifier of the user.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR COMMENT 'Always `workspace_member`.',
+  workspace_role VARCHAR COMMENT 'Role of the user in the workspace.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One user''s membership of one workspace, as it was on the day.';
+
+CREATE TABLE IF NOT EXISTS usage_report (
+  starting_at TIMESTAMP_NTZ(6) COMMENT 'Start of the time bucket, UTC.',
+  workspace_id VARCHAR COMMENT 'Workspace; null: the default workspace, or not grouped by.',
+  api_key_id VARCHAR COMMENT 'API key; null: usage in the Console, or not grouped by.',
+  account_id VARCHAR COMMENT 'Account of an OAuth request; null: another request, or not grouped by.',
+  service_account_id VARCHAR COMMENT 'Service account of a federated request; null: another request, or not grouped by.',
+  model VARCHAR COMMENT 'Model; null: not grouped by.',
+  service_tier VARCHAR COMMENT 'Service tier; null: not grouped by.',
+  context_window VARCHAR COMMENT 'Context window; null: not grouped by.',
+  inference_geo VARCHAR COMMENT 'Where the request ran; null: not grouped by.',
+  speed VARCHAR COMMENT 'Speed of the model; null: not grouped by.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  ending_at TIMESTAMP_NTZ(6) COMMENT 'End of the time bucket, exclusive, UTC.',
+  bucket_width VARCHAR COMMENT 'Length of the time bucket: 1d, 1h or 1m.',
+  grouped_by VARCHAR COMMENT 'Dimensions grouped by: names joined by commas in alphabetical order.',
+  uncached_input_tokens NUMBER(19, 0) COMMENT 'Input tokens not read from a cache.',
+  cache_read_input_tokens NUMBER(19, 0) COMMENT 'Input tokens read from a cache.',
+  cache_creation_ephemeral_5m_input_tokens NUMBER(19, 0) COMMENT 'Input tokens written to a cache that lives 5 minutes.',
+  cache_creation_ephemeral_1h_input_tokens NUMBER(19, 0) COMMENT 'Input tokens written to a cache that lives an hour.',
+  output_tokens NUMBER(19, 0) COMMENT 'Output tokens.',
+  server_tool_use_web_search_requests NUMBER(19, 0) COMMENT 'Number of web searches.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'Tokens of one time bucket and one combination of the dimensions grouped by.';
+
+CREATE TABLE IF NOT EXISTS cost_report (
+  starting_at TIMESTAMP_NTZ(6) COMMENT 'Start of the day, UTC.',
+  workspace_id VARCHAR COMMENT 'Workspace; null: the default workspace.',
+  description VARCHAR COMMENT 'What was paid for, in the vendor''s words.',
+  cost_type VARCHAR COMMENT '`tokens`, `web_search`, `code_execution` or `session_usage`.',
+  model VARCHAR COMMENT 'Model; null where the cost is not for tokens.',
+  service_tier VARCHAR COMMENT 'Service tier; null where the cost is not for tokens.',
+  context_window VARCHAR COMMENT 'Context window; null where the cost is not for tokens.',
+  token_type VARCHAR COMMENT 'Kind of tokens, in the words of the usage report; null where the cost is not for tokens.',
+  inference_geo VARCHAR COMMENT 'Where the requests ran; null: not said.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  ending_at TIMESTAMP_NTZ(6) COMMENT 'End of the day, exclusive, UTC.',
+  currency VARCHAR COMMENT 'Currency of the amount; `USD` today.',
+  amount_cents NUMBER(38, 12) COMMENT 'Cost in cents (hundredths of the currency), exact.',
+  amount_usd NUMBER(38, 12) COMMENT 'Cost in US dollars: amount_cents / 100, exact; null in another currency.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'Cost of one day, workspace and description; not the invoice.';
+
+CREATE TABLE IF NOT EXISTS claude_code_usage (
+  actor_type VARCHAR COMMENT '`user_actor` (a person who signed in) or `api_actor` (an API key).',
+  actor_email_address VARCHAR COMMENT 'E-mail address of a user_actor; null for an api_actor.',
+  actor_api_key_name VARCHAR COMMENT 'Name of the key of an api_actor; null for a user_actor.',
+  customer_type VARCHAR COMMENT '`api` or `subscription`.',
+  subscription_type VARCHAR COMMENT '`enterprise` or `team`; null for API customers.',
+  terminal_type VARCHAR COMMENT 'Terminal or editor, such as `vscode`.',
+  is_remote BOOLEAN COMMENT 'Whether the sessions ran remotely; null in records from before 2026.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  core_metrics_num_sessions NUMBER(19, 0) COMMENT 'Number of sessions.',
+  core_metrics_lines_of_code_added NUMBER(19, 0) COMMENT 'Lines of code added.',
+  core_metrics_lines_of_code_removed NUMBER(19, 0) COMMENT 'Lines of code removed.',
+  core_metrics_commits_by_claude_code NUMBER(19, 0) COMMENT 'Commits made by Claude Code.',
+  core_metrics_pull_requests_by_claude_code NUMBER(19, 0) COMMENT 'Pull requests made by Claude Code.',
+  tool_actions_edit_tool_accepted NUMBER(19, 0) COMMENT 'Proposals of edit_tool that were accepted; null when the tool is not named.',
+  tool_actions_edit_tool_rejected NUMBER(19, 0) COMMENT 'Proposals of edit_tool that were rejected; null when the tool is not named.',
+  tool_actions_multi_edit_tool_accepted NUMBER(19, 0) COMMENT 'Proposals of multi_edit_tool that were accepted; null when the tool is not named.',
+  tool_actions_multi_edit_tool_rejected NUMBER(19, 0) COMMENT 'Proposals of multi_edit_tool that were rejected; null when the tool is not named.',
+  tool_actions_write_tool_accepted NUMBER(19, 0) COMMENT 'Proposals of write_tool that were accepted; null when the tool is not named.',
+  tool_actions_write_tool_rejected NUMBER(19, 0) COMMENT 'Proposals of write_tool that were rejected; null when the tool is not named.',
+  tool_actions_notebook_edit_tool_accepted NUMBER(19, 0) COMMENT 'Proposals of notebook_edit_tool that were accepted; null when the tool is not named.',
+  tool_actions_notebook_edit_tool_rejected NUMBER(19, 0) COMMENT 'Proposals of notebook_edit_tool that were rejected; null when the tool is not named.',
+  tool_actions VARCHAR COMMENT 'Every tool''s accepted and rejected proposals: JSON object by tool.',
+  tokens_input NUMBER(19, 0) COMMENT 'Input tokens, all models together.',
+  tokens_output NUMBER(19, 0) COMMENT 'Output tokens, all models together.',
+  tokens_cache_read NUMBER(19, 0) COMMENT 'Input tokens read from a cache, all models together.',
+  tokens_cache_creation NUMBER(19, 0) COMMENT 'Input tokens written to a cache, all models together.',
+  estimated_cost_amount_cents NUMBER(38, 12) COMMENT 'Estimated cost, all models together in cents (hundredths of the currency), exact; not a bill.',
+  estimated_cost_amount_usd NUMBER(38, 12) COMMENT 'Estimated cost, all models together in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_currency VARCHAR COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'Claude Code activity of one actor on one kind of terminal on the day.';
+
+CREATE TABLE IF NOT EXISTS claude_code_model_usage (
+  actor_type VARCHAR COMMENT '`user_actor` (a person who signed in) or `api_actor` (an API key).',
+  actor_email_address VARCHAR COMMENT 'E-mail address of a user_actor; null for an api_actor.',
+  actor_api_key_name VARCHAR COMMENT 'Name of the key of an api_actor; null for a user_actor.',
+  customer_type VARCHAR COMMENT '`api` or `subscription`.',
+  subscription_type VARCHAR COMMENT '`enterprise` or `team`; null for API customers.',
+  terminal_type VARCHAR COMMENT 'Terminal or editor, such as `vscode`.',
+  is_remote BOOLEAN COMMENT 'Whether the sessions ran remotely; null in records from before 2026.',
+  model VARCHAR COMMENT 'Model.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  tokens_input NUMBER(19, 0) COMMENT 'Input tokens.',
+  tokens_output NUMBER(19, 0) COMMENT 'Output tokens.',
+  tokens_cache_read NUMBER(19, 0) COMMENT 'Input tokens read from a cache.',
+  tokens_cache_creation NUMBER(19, 0) COMMENT 'Input tokens written to a cache.',
+  estimated_cost_amount_cents NUMBER(38, 12) COMMENT 'Estimated cost in cents (hundredths of the currency), exact; not a bill.',
+  estimated_cost_amount_usd NUMBER(38, 12) COMMENT 'Estimated cost in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_currency VARCHAR COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'Claude Code tokens and estimated cost of one record and one model.';
+
+CREATE TABLE IF NOT EXISTS sync_runs (
+  run_id VARCHAR COMMENT 'Identifier of the run.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  asset VARCHAR COMMENT 'Asset that was synced.',
+  "TRIGGER" VARCHAR COMMENT 'What started the run: `schedule`, `interval` or `manual`.',
+  status VARCHAR COMMENT '`succeeded`, `partial` (out of time) or `failed`.',
+  started_at TIMESTAMP_NTZ(6) COMMENT 'When the run started, UTC.',
+  finished_at TIMESTAMP_NTZ(6) COMMENT 'When the run ended, UTC; null: it was cut off.',
+  interval_start DATE COMMENT 'First day asked for, UTC.',
+  interval_end DATE COMMENT 'Day after the last day asked for, UTC.',
+  days_written NUMBER(19, 0) COMMENT 'Days brought up to date, unchanged ones included.',
+  days_changed NUMBER(19, 0) COMMENT 'Days of which an object was put.',
+  "ROWS" NUMBER(19, 0) COMMENT 'Rows of the days written, all tables together.',
+  bytes NUMBER(19, 0) COMMENT 'Bytes put.',
+  requests NUMBER(19, 0) COMMENT 'Requests sent to the Admin API.',
+  retries NUMBER(19, 0) COMMENT 'How many of the requests repeated an earlier one.',
+  unknown_fields NUMBER(19, 0) COMMENT 'Fields and enumerated values that the tables do not know.',
+  last_synced_date DATE COMMENT 'Last complete day in the lake after the run; null: none yet.',
+  grouped_by VARCHAR COMMENT 'Dimensions grouped by; null: the asset has none.',
+  bucket_width VARCHAR COMMENT 'Length of a time bucket; null: the asset has none.',
+  anthropic_version VARCHAR COMMENT 'Version of the Admin API.',
+  version VARCHAR COMMENT 'Version of anthropic-lake.',
+  error_type VARCHAR COMMENT 'Name of the error; null: there was none.',
+  error_message VARCHAR COMMENT 'What happened and what to do; null: no error.',
+  request_id VARCHAR COMMENT 'The vendor''s id of the request that failed, or null.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One run of the extractor for one asset.';
+-- /generated:native_tables
+
+-- Deletes the days from first_day up to end_day (exclusive) and loads what the lake has of them:
+-- every table or none of them. Run twice, it does the same. A day with no object, or with an
+-- object of no rows, is empty afterwards.
+--
+-- MATCH_BY_COLUMN_NAME: older files lack younger columns, which are then null. FORCE: COPY would
+-- skip the objects it has loaded before and that have not changed since, and their rows have just
+-- been deleted. The session's zone is set to UTC because COPY turns instants into the wall clock
+-- of that zone; it stays so for the caller.
+CREATE OR REPLACE PROCEDURE anthropic_lake.loaded.reload(first_day DATE, end_day DATE)
+  RETURNS VARCHAR
+  LANGUAGE SQL
+  COMMENT = 'Loads the days of all tables again, from the first up to the end (exclusive).'
+  EXECUTE AS CALLER
+AS
+$$
+DECLARE
+  tables CURSOR FOR
+    SELECT LOWER(table_name) AS name
+    FROM anthropic_lake.information_schema.tables
+    WHERE table_schema = 'LOADED' AND table_type = 'BASE TABLE';
+  first_text VARCHAR DEFAULT TO_CHAR(first_day, 'YYYY-MM-DD');
+  end_text VARCHAR DEFAULT TO_CHAR(end_day, 'YYYY-MM-DD');
+  each_day DATE DEFAULT first_day;
+  days VARCHAR DEFAULT '';
+  name VARCHAR;
+  statement VARCHAR;
+BEGIN
+  ALTER SESSION SET TIMEZONE = 'UTC';
+  WHILE (each_day < end_day) DO
+    days := days || '|' || TO_CHAR(each_day, 'YYYY-MM-DD');
+    each_day := DATEADD(day, 1, each_day);
+  END WHILE;
+  days := LTRIM(days, '|');
+
+  BEGIN TRANSACTION;
+  FOR one IN tables DO
+    name := one.name;
+
+    statement := 'DELETE FROM anthropic_lake.loaded.' || name
+      || ' WHERE date >= ''' || first_text || ''' AND date < ''' || end_text || '''';
+    EXECUTE IMMEDIATE :statement;
+
+    statement := 'COPY INTO anthropic_lake.loaded.' || name
+      || ' FROM @anthropic_lake.lake.objects/asset=' || name || '/'
+      || ' PATTERN = ''.*/date=(' || days || ')/.*[.]parquet'''
+      || ' FILE_FORMAT = (FORMAT_NAME = ''anthropic_lake.lake.parquet_file'')'
+      || ' MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE'
+      || ' INCLUDE_METADATA = (object_key = METADATA$FILENAME)'
+      || ' FORCE = TRUE';
+    EXECUTE IMMEDIATE :statement;
+
+    statement := 'UPDATE anthropic_lake.loaded.' || name
+      || ' SET date = TO_DATE(SPLIT_PART(SPLIT_PART(object_key, ''/date='', 2), ''/'', 1),'
+      || ' ''YYYY-MM-DD'') WHERE date IS NULL';
+    EXECUTE IMMEDIATE :statement;
+  END FOR;
+  COMMIT;
+  RETURN 'loaded ' || first_text || ' up to ' || end_text;
+EXCEPTION
+  WHEN OTHER THEN
+    ROLLBACK;
+    RAISE;
+END;
+$$;
+
+-- Once: all history, a year at most at a time.
+-- CALL anthropic_lake.loaded.reload('2026-01-01', CURRENT_DATE + 1);
+
+-- Every morning: all days that a scheduled run reads again (30), and a few more. Serverless; it
+-- needs EXECUTE MANAGED TASK, or name a warehouse instead (WAREHOUSE = ...).
+CREATE OR REPLACE TASK anthropic_lake.loaded.reload_daily
+  SCHEDULE = 'USING CRON 0 6 * * * UTC'
+  USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = 'XSMALL'
+  TIMEZONE = 'UTC'
+  COMMENT = 'Loads the last 35 days of all tables again.'
+AS
+  CALL anthropic_lake.loaded.reload(CURRENT_DATE - 35, CURRENT_DATE + 1);
+
+ALTER TASK anthropic_lake.loaded.reload_daily RESUME;
