@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import quote
 
 from anthropic_lake import strict_json
 from anthropic_lake.api import AdminApi, Answer, Connection, Params
 from anthropic_lake.assets import ASSETS, Asset, Kind
-from anthropic_lake.errors import ApiError, MissingPermission
+from anthropic_lake.errors import ApiError, MissingPermission, redact
 from anthropic_lake.records import ONE_DAY
 
 
@@ -34,7 +33,7 @@ def organization(connection: Connection) -> str:
     """
     answer = AdminApi(connection, "organization").get(ASSETS["organization"].path)
     (found,) = strict_json.values([answer.body])
-    return f"{found.get('id')} {found.get('name')!r}"
+    return f"{redact(str(found.get('id')))} {found.get('name')!r}"
 
 
 def check(asset: Asset, connection: Connection, today: date) -> Access:
@@ -55,7 +54,7 @@ def _check_fan_out(asset: Asset, over: Asset, api: AdminApi) -> Access:
     first = _first_id(api.get(over.path, [*over.params.items(), ("limit", "1")]))
     if first is None:
         return Access(asset.name, "allowed", f"there are no {over.name} to try it with")
-    api.get(asset.path.format(workspace_id=quote(first, safe="")), [("limit", "1")])
+    api.get(asset.path_of(first), [("limit", "1")])
     return Access(asset.name, "allowed")
 
 

@@ -208,8 +208,7 @@ class AdminApi:
                 return
             page = Page(self._records(answer), answer)
             token = self._next(answer, paging.token)
-            if token is not None:
-                self._refuse_repetition(answer, token, seen)
+            self._refuse_repetition(answer, token, seen)
             yield page  # all of its contract is checked before any of it is used
             if token is None:
                 return
@@ -242,10 +241,10 @@ class AdminApi:
         except strict_json.InvalidJson as error:
             raise self._broken(str(error), name, answer) from None
 
-    def _refuse_repetition(self, answer: Answer, token: str, seen: set[object]) -> None:
-        """Raise when a walk goes in circles."""
+    def _refuse_repetition(self, answer: Answer, token: str | None, seen: set[object]) -> None:
+        """Raise when a walk goes in circles; a page without records may come twice."""
         data = memoryview(answer.members["data"])
-        marks = {token, *([hashlib.sha256(data).digest()] if len(data) > len("[]") else [])}
+        marks = {token, hashlib.sha256(data).digest() if len(data) > len("[]") else None} - {None}
         if marks & seen:
             raise self._broken("a page or its token came twice in one walk", None, answer)
         seen |= marks
@@ -303,7 +302,7 @@ class AdminApi:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             lost = ApiUnavailable(self._say(f"no whole answer ({type(error).__name__}): {_LATER}"))
             raise _Transient(lost) from None
-        request_id = response.headers.get("request-id")
+        request_id = redact(response.headers.get("request-id", "")) or None
         if response.status_code != _OK:
             raise self._refusal(response, body, request_id)
         self.organization_id = response.headers.get("anthropic-organization-id")

@@ -6,8 +6,9 @@ _SECRETS = re.compile(r"sk-ant-[\w-]+|[^\s\"'<>()]+@[^\s\"'<>()]+")
 
 
 def redact(text: str, *, limit: int = 500) -> str:
-    """Take keys and e-mail addresses out of a foreign text and cut it to `limit` characters."""
-    return _SECRETS.sub("[redacted]", text[: 4 * limit])[:limit]
+    """Cut a foreign text to `limit` characters without keys, e-mail addresses and control codes."""
+    shown = "".join(char if char.isprintable() else " " for char in text[: 4 * limit])
+    return _SECRETS.sub("[redacted]", shown)[:limit]
 
 
 class LakeError(Exception):

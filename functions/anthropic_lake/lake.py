@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anthropic_lake.errors import LakeError, StorageError, aws_failure
+from anthropic_lake.errors import LakeError, StorageError, aws_code, aws_failure
 from anthropic_lake.schema import Table
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class S3Lake:
         try:
             head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
         except self._errors as error:
-            if getattr(error, "response", {}).get("Error", {}).get("Code") in _ABSENT:
+            if aws_code(error) in _ABSENT:
                 return None
             raise self._failure(key, error) from error
         return head["Metadata"].get(_DIGEST)
@@ -164,8 +164,9 @@ class LocalLake:
     """A lake in a folder."""
 
     def __init__(self, root: Path) -> None:
-        if root.exists() and not root.is_dir():
-            raise StorageError(f"{root} is a file: name a folder for the lake")
+        nearest = next(place for place in (root, *root.parents) if place.exists())
+        if not nearest.is_dir():
+            raise StorageError(f"{nearest} is a file: name a folder for the lake")
         self._root = root.resolve()
 
     def digest(self, key: str) -> str | None:

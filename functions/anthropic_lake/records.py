@@ -93,7 +93,9 @@ class Day:
                 raise FieldError(field, f"expected the day {self.date}, got another value")
 
 
-def days(asset: Asset, api: AdminApi, start: date, end: date) -> Iterator[Day]:
+def days(
+    asset: Asset, api: AdminApi, start: date, end: date, *, complete_end: date
+) -> Iterator[Day]:
     """Ask for the days of a dated asset, oldest first, the empty ones too.
 
     Args:
@@ -101,6 +103,7 @@ def days(asset: Asset, api: AdminApi, start: date, end: date) -> Iterator[Day]:
         api: Whom to ask.
         start: First day, UTC.
         end: The day after the last, UTC.
+        complete_end: The day after the last complete one; an answer that ends earlier is broken.
 
     Raises:
         ApiError: The API does not give them, or breaks its contract.
@@ -108,7 +111,9 @@ def days(asset: Asset, api: AdminApi, start: date, end: date) -> Iterator[Day]:
     if asset.kind is Kind.DAYS:
         return _days_one_by_one(asset, api, start, end)
     assert asset.time_buckets  # noqa: S101  every asset of this kind has them
-    return _days_of_time_buckets(asset, asset.time_buckets, api, start, end)
+    answered_until = _midnight(min(end, complete_end))
+    window = _Window(_midnight(start), _midnight(end), answered_until)
+    return _days_of_time_buckets(asset, asset.time_buckets, api, window)
 
 
 def snapshot(asset: Asset, api: AdminApi, today: date) -> Day:
@@ -158,13 +163,22 @@ def _days_one_by_one(asset: Asset, api: AdminApi, start: date, end: date) -> Ite
         start += ONE_DAY
 
 
+@dataclass(frozen=True)
+class _Window:
+    """The time asked for, and until when time buckets must have come, empty ones too."""
+
+    start: datetime
+    end: datetime
+    answered_until: datetime
+
+
 def _days_of_time_buckets(
-    asset: Asset, shape: TimeBuckets, api: AdminApi, start: date, end: date
+    asset: Asset, shape: TimeBuckets, api: AdminApi, window: _Window
 ) -> Iterator[Day]:
     """Ask for many days at once and gather the time buckets of each."""
     asked_for = {"grouped_by": shape.grouped_by, "bucket_width": shape.width}
-    day = Day(asset, start)
-    for bucket in _time_buckets(asset, shape, api, _midnight(start), _midnight(end)):
+    day = Day(asset, window.start.date())
+    for bucket in _time_buckets(asset, shape, api, window):
         while bucket.start >= _midnight(day.date + ONE_DAY):
             yield day
             day = Day(asset, day.date + ONE_DAY)
@@ -174,7 +188,7 @@ def _days_of_time_buckets(
         if finished:
             yield day
             day = Day(asset, day.date + ONE_DAY)
-    while day.date < end:
+    while _midnight(day.date) < window.end:
         yield day
         day = Day(asset, day.date + ONE_DAY)
 
@@ -191,20 +205,19 @@ class _Bucket:
 
 
 def _time_buckets(
-    asset: Asset, shape: TimeBuckets, api: AdminApi, at: datetime, end: datetime
+    asset: Asset, shape: TimeBuckets, api: AdminApi, window: _Window
 ) -> Iterator[_Bucket]:
     """Walk over the time buckets of a window, with fewer to a page once pages grow too large.
 
     A page token is bound to its query, so another page size takes a new walk from where the last
     one stood.
     """
-    limit = _MOST_BUCKETS[shape.width]
-    finished = False
-    while at < end and not finished:
+    at, limit = window.start, _MOST_BUCKETS[shape.width]
+    while at < window.end:
         try:
-            for page in _bucket_pages(asset, shape, api, (at, end), limit):
+            for page in _bucket_pages(asset, shape, api, (at, window.end), limit):
                 for text in page.records:
-                    bucket = _bucket(asset, text, page.answer, at, end)
+                    bucket = _bucket(asset, text, page.answer, at, window.end)
                     at = bucket.end
                     yield bucket
                     del bucket
@@ -213,7 +226,10 @@ def _time_buckets(
                     limit = max(1, limit * _SHRINK_ABOVE // size)
                     break
             else:
-                finished = True
+                if at < window.answered_until:
+                    problem = f"the report ends at {at:%Y-%m-%d %H:%M}, before the days asked for"
+                    raise _broken(asset, problem, page.answer, "data")
+                return
         except TooLarge:
             if limit == 1:
                 raise

@@ -140,10 +140,11 @@ def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[D
     if not asset.kind.dated:
         yield snapshot(asset, api, window.today)
         return
-    yield from days(asset, api, window.start, min(window.end, window.today))
+    complete = window.complete_end
+    yield from days(asset, api, window.start, min(window.end, window.today), complete_end=complete)
     if window.end > window.today:
         try:
-            yield from days(asset, api, window.today, window.end)
+            yield from days(asset, api, window.today, window.end, complete_end=complete)
         except BadRequest as error:
             if error.status != HTTPStatus.BAD_REQUEST:
                 raise

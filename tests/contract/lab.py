@@ -1,0 +1,131 @@
+"""An extractor against the simulated API, and what a lake holds read without the extractor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from anthropic_lake.api import Connection, Pace
+from anthropic_lake.assets import Asset
+from anthropic_lake.extractor import Extractor, Interval, Request
+from anthropic_lake.lake import LocalLake
+from anthropic_lake.runs import Run
+from anthropic_lake.settings import Settings, read_settings
+from anthropic_lake.watermark import LocalWatermark
+from tests.simulator import AdminApiServer
+
+Json = dict[str, Any]
+KEY = "sk-ant-admin01-simulated"
+ONE_DAY = timedelta(days=1)
+TODAY = date(2026, 11, 22)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HURRY: Callable[[], float] = lambda: 20.9  # noqa: E731
+"""The seconds left of a run that has no time to wait for a second try."""
+
+
+@dataclass
+class Lab:
+    """A local lake that is filled from a simulated API."""
+
+    api: AdminApiServer
+    root: Path
+    now: datetime = NOW
+    environment: dict[str, str] = field(default_factory=dict)
+    secret: Callable[[], str] = lambda: KEY
+
+    @property
+    def settings(self) -> Settings:
+        history_start = (TODAY - timedelta(days=4)).isoformat()
+        return read_settings(
+            {
+                "ANTHROPIC_BASE_URL": self.api.url,
+                "HISTORY_START": history_start,
+                **self.environment,
+            }
+        )
+
+    def asset(self, name: str) -> Asset:
+        return self.settings.asset(name)
+
+    def run(
+        self,
+        name: str,
+        interval: tuple[date, date] | None = None,
+        *,
+        time_left: Callable[[], float] = lambda: float("inf"),
+    ) -> Run:
+        """Run one asset; a failed run raises, and is the last of `failed`."""
+        connection = Connection(self.secret, Pace(10**9), self.api.url)
+        connection.http.trust_env = False
+        extractor = Extractor(
+            self.settings,
+            connection,
+            LocalLake(self.root),
+            LocalWatermark(self.root),
+            clock=lambda: self.now,
+        )
+        request = Request(
+            "interval" if interval else "schedule",
+            self.now,
+            Interval(*interval) if interval else None,
+        )
+        run = extractor.new_run(self.asset(name), request)
+        try:
+            extractor.run(self.asset(name), request, run, time_left=time_left)
+        finally:
+            connection.http.close()
+        return run
+
+    # --- what the lake holds
+
+    def place(self, table: str, day: date) -> Path:
+        return self.root / f"asset={table}/date={day}/{table}.parquet"
+
+    def rows(self, table: str, day: date = TODAY) -> list[Json]:
+        found: list[Json] = pq.ParquetFile(self.place(table, day)).read().to_pylist()
+        return found
+
+    def all_rows(self, table: str) -> list[Json]:
+        """The rows of all days, each with its date."""
+        return [{**row, "date": day} for day in self.days(table) for row in self.rows(table, day)]
+
+    def days(self, table: str) -> list[date]:
+        folder = self.root / f"asset={table}"
+        return sorted(
+            date.fromisoformat(path.name.removeprefix("date=")) for path in folder.glob("*")
+        )
+
+    def runs(self) -> list[Json]:
+        """The rows of sync_runs, in the order in which they were written."""
+        places = sorted(
+            (self.root / "asset=sync_runs").glob("*/*.parquet"),
+            key=lambda path: path.stat().st_mtime_ns,
+        )
+        return [row for path in places for row in pq.ParquetFile(path).read().to_pylist()]
+
+    def watermark(self, asset: str) -> date | None:
+        path = self.root / "_watermarks" / asset
+        return date.fromisoformat(path.read_text().strip()) if path.exists() else None
+
+    def objects(self) -> dict[str, str]:
+        """Every object but those of sync_runs, with what tells whether it was put again."""
+        return {
+            name: f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.stat().st_ino}"
+            for name, path in self.files()
+            if not name.startswith("asset=sync_runs")
+        }
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        for path in sorted(self.root.rglob("*")):
+            if path.is_file():
+                yield path.relative_to(self.root).as_posix(), path
+
+
+def each_day(first: date, last: date) -> list[date]:
+    return [first + number * ONE_DAY for number in range((last - first).days + 1)]

@@ -1,0 +1,460 @@
+"""Whatever goes wrong is named, and nothing of the day that it concerns is touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anthropic_lake.errors import (
+    ApiError,
+    ApiUnavailable,
+    BadKey,
+    BadRequest,
+    ContractBroken,
+    MissingPermission,
+    NotFound,
+    RateLimited,
+    SecretError,
+    SettingsError,
+)
+from tests.contract.lab import HURRY, KEY, ONE_DAY, TODAY, Lab
+from tests.simulator import AdminApiServer, Fault, Organization, Request
+
+Json = dict[str, Any]
+Edit = Callable[[Json], Json | bytes]
+YESTERDAY = TODAY - ONE_DAY
+ASSETS = (
+    "organization",
+    "workspaces",
+    "api_keys",
+    "invites",
+    "users",
+    "workspace_members",
+    "usage_report",
+    "cost_report",
+    "claude_code_usage",
+)
+EVERY_ASSET = pytest.mark.parametrize("asset", ASSETS)
+
+
+def untouched(lab: Lab, asset: str, kind: type[ApiError]) -> ApiError:
+    """Fail a run, and check that the lake knows of it and holds what it held before."""
+    before, watermark = lab.objects(), lab.watermark(asset)
+    with pytest.raises(kind) as caught:
+        lab.run(asset, time_left=HURRY)
+    assert lab.objects() == before
+    assert lab.watermark(asset) == watermark
+    row = lab.runs()[-1]
+    assert (row["asset"], row["status"]) == (asset, "failed")
+    assert (row["error_type"], row["request_id"]) == (kind.__name__, caught.value.request_id)
+    assert row["error_message"]
+    assert row["finished_at"] is not None
+    assert str(caught.value).startswith(f"{asset}: ")
+    assert "@example.com" not in str(caught.value) + row["error_message"]
+    assert KEY not in str(caught.value) + row["error_message"]
+    return caught.value
+
+
+@EVERY_ASSET
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadRequest),
+        (401, BadKey),
+        (403, MissingPermission),
+        (404, NotFound),
+        (429, RateLimited),
+        (500, ApiUnavailable),
+        (529, ApiUnavailable),
+    ],
+)
+def test_a_refusal_is_named_with_asset_status_and_request(
+    lab: Lab, simulated: AdminApiServer, asset: str, status: int, kind: type[ApiError]
+) -> None:
+    if asset == "workspace_members" and status == 404:
+        return  # a workspace that is gone is left out: test_assets.py
+    lab.environment = {"HISTORY_START": str(YESTERDAY)}
+    headers = {"retry-after": "3600"} if status >= 429 else {}
+    match = "members" if asset == "workspace_members" else ""
+    simulated.faults.append(
+        Fault(match, times=None, status=status, message="the reason", headers=headers)
+    )
+    error = untouched(lab, asset, kind)
+    assert error.status == status
+    assert f"HTTP {status}" in str(error)
+    assert "the reason" in str(error)
+    assert str(error.request_id) in str(error)
+
+
+def test_a_spend_limit_is_not_tried_again(lab: Lab, simulated: AdminApiServer) -> None:
+    simulated.faults.append(Fault.spend_cap(times=None))
+    untouched(lab, "users", RateLimited)
+    assert len(simulated.requests) == 1
+
+
+@pytest.mark.parametrize("status", [413, 502])
+@pytest.mark.parametrize("asset", ["users", "cost_report"])
+def test_a_proxys_html_page_is_named(
+    lab: Lab, simulated: AdminApiServer, asset: str, status: int
+) -> None:
+    lab.environment = {"HISTORY_START": str(YESTERDAY)}
+    headers = {"retry-after": "3600"}
+    simulated.faults.append(Fault(times=None, kind="html", status=status, headers=headers))
+    error = untouched(lab, asset, BadRequest if status == 413 else ApiUnavailable)
+    assert f"HTTP {status}, without the API's error message" in str(error)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="truncate"),
+        Fault(kind="truncated_json"),
+        Fault(kind="disconnect"),
+        Fault(kind="reset_headers"),
+        Fault(kind="reset_body"),
+        Fault(kind="chunked"),
+        Fault(kind="gzip"),
+        Fault(kind="html", status=200),
+        Fault(status=503),
+        Fault(status=429, headers={"retry-after": "0"}),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+@pytest.mark.parametrize("asset", ["users", "usage_report"])
+def test_what_passes_leaves_no_trace_in_the_lake(
+    lab: Lab, simulated: AdminApiServer, asset: str, fault: Fault, tmp_path: Path
+) -> None:
+    undisturbed = Lab(simulated, tmp_path / "undisturbed")
+    undisturbed.run(asset)
+    simulated.faults.append(fault)
+    fault.seen = 0
+    run = lab.run(asset)
+    contents = [
+        {name: each.split()[0] for name, each in one.objects().items()}
+        for one in (lab, undisturbed)
+    ]
+    assert contents[0] == contents[1]
+    assert run.retries == (0 if fault.kind in ("chunked", "gzip") else 1)
+    assert lab.runs()[-1]["retries"] == run.retries
+
+
+@pytest.mark.parametrize("kind", ["truncate", "truncated_json", "disconnect", "reset_body"])
+def test_what_never_passes_is_an_unavailable_api(
+    lab: Lab, simulated: AdminApiServer, kind: str
+) -> None:
+    simulated.faults.append(Fault(times=None, kind=kind))
+    with pytest.raises(ApiUnavailable) as caught:
+        _hurried(lab, "users")
+    assert str(caught.value).startswith("users: ")
+    assert not lab.place("users", TODAY).exists()
+
+
+def _hurried(lab: Lab, asset: str) -> None:
+    """Run with the time for one quick retry at most."""
+    lab.run(asset, time_left=lambda: 20.3)
+
+
+def test_a_server_that_nobody_runs_is_an_unavailable_api(
+    lab: Lab, simulated: AdminApiServer
+) -> None:
+    with simulated.refusing(), pytest.raises(ApiUnavailable, match="users: no whole answer"):
+        _hurried(lab, "users")
+    assert lab.runs()[-1]["status"] == "failed"
+
+
+# --- broken contracts: nothing of that day is written
+
+
+def edit_record(**fields: Any) -> Edit:
+    """Change fields of a page's first record, in its first time bucket if there is one."""
+
+    def edit(page: Json) -> Json:
+        record = page["data"][0] if "data" in page else page
+        if "results" in record:
+            record = next(bucket for bucket in page["data"] if bucket["results"])["results"][0]
+        for path, value in fields.items():
+            place, *names = record, *path.split("__")
+            for name in names[:-1]:
+                place = place[name][0] if isinstance(place[name], list) else place[name]
+            if value is ...:
+                del place[names[-1]]
+            else:
+                place[names[-1]] = value
+        return page
+
+    return edit
+
+
+def edit_bucket(**fields: Any) -> Edit:
+    def edit(page: Json) -> Json:
+        page["data"][-1] |= fields
+        return page
+
+    return edit
+
+
+def edit_page(**fields: Any) -> Edit:
+    return lambda page: page | fields
+
+
+def in_bytes(old: bytes, new: bytes) -> Edit:
+    def edit(page: Json) -> bytes:
+        body = json.dumps(page).encode()
+        assert old in body
+        return body.replace(old, new, 1)
+
+    return edit
+
+
+BROKEN: list[tuple[str, Edit, str]] = [
+    ("organization", edit_record(id=...), "id"),
+    ("organization", edit_record(name=5), "name"),
+    ("workspaces", edit_record(id=None), "id"),
+    ("workspaces", edit_record(created_at="2026-01-01T00:00:00"), "created_at"),
+    ("workspaces", edit_record(data_residency="us"), "data_residency"),
+    ("api_keys", edit_record(expires_at="2026-01-01"), "expires_at"),
+    ("api_keys", edit_record(scope=[]), "scope"),
+    ("invites", edit_record(email={}), "email"),
+    ("users", edit_record(id=...), "id"),
+    ("users", edit_record(added_at=1767225600), "added_at"),
+    ("users", edit_page(data=[5]), "data[]"),
+    ("users", edit_page(data=[None]), "data[]"),
+    ("workspace_members", edit_record(user_id=...), "user_id"),
+    ("usage_report", edit_record(output_tokens="5"), "output_tokens"),
+    ("usage_report", edit_record(output_tokens=2**63), "output_tokens"),
+    ("usage_report", edit_record(output_tokens=0.5), "output_tokens"),
+    ("usage_report", edit_record(cache_creation=5), "cache_creation"),
+    ("usage_report", edit_bucket(starting_at=None), "starting_at"),
+    ("usage_report", edit_bucket(starting_at="2026-11-21"), "starting_at"),
+    ("usage_report", edit_bucket(ending_at=...), "ending_at"),
+    ("usage_report", edit_bucket(starting_at="2026-01-01T00:00:00Z"), "starting_at"),
+    ("usage_report", edit_bucket(ending_at="2027-01-01T00:00:00Z"), "starting_at"),
+    ("usage_report", edit_bucket(results=None), "data[]"),
+    ("usage_report", edit_bucket(results=[5]), "data[]"),
+    ("usage_report", edit_page(data=[[]]), "data[]"),
+    ("cost_report", edit_record(amount=...), "amount"),
+    ("cost_report", edit_record(amount=None), "amount"),
+    ("cost_report", edit_record(amount="1.2.3"), "amount"),
+    ("cost_report", edit_record(amount="NaN"), "amount"),
+    ("cost_report", edit_record(amount="0.0000000000001"), "amount"),
+    ("cost_report", edit_record(amount="123456789012345678901234567"), "amount"),
+    ("cost_report", edit_record(currency=5), "currency"),
+    ("claude_code_usage", edit_record(date="2026-01-01T00:00:00Z"), "date"),
+    ("claude_code_usage", edit_record(date="2026-01-01"), "date"),
+    ("claude_code_usage", edit_record(date="today"), "date"),
+    ("claude_code_usage", edit_record(actor="someone@example.com"), "actor"),
+    ("claude_code_usage", edit_record(core_metrics__num_sessions="many"), "core_metrics.num_sess"),
+    ("claude_code_usage", edit_record(model_breakdown={}), "model_breakdown"),
+    ("users", edit_page(has_more="no"), "has_more"),
+    ("users", edit_page(data={}), "data"),
+    ("cost_report", edit_page(has_more=None), "has_more"),
+]
+
+
+@pytest.mark.parametrize(
+    ("asset", "edit", "field"), BROKEN, ids=[f"{a}-{f}-{n}" for n, (a, _, f) in enumerate(BROKEN)]
+)
+def test_a_broken_record_is_named_by_asset_field_and_request_and_its_day_stays_as_it_was(
+    lab: Lab, simulated: AdminApiServer, held: Organization, asset: str, edit: Edit, field: str
+) -> None:
+    lab.environment = {"HISTORY_START": str(YESTERDAY), "LOOKBACK_DAYS": "1"}
+    lab.run(asset)
+    held.restate(YESTERDAY)
+    held.users[0]["name"] = "Somebody else"
+    match = "members" if asset == "workspace_members" else ""
+    replace = _only_ellipsis_is_missing(edit)
+    simulated.faults.append(Fault(match, times=None, kind="replace", replace=replace))
+    error = untouched(lab, asset, ContractBroken)
+    assert isinstance(error, ContractBroken)
+    assert error.field is not None
+    assert error.field.startswith(field)
+    assert error.request_id
+    assert error.request_id in str(error)
+
+
+def _only_ellipsis_is_missing(edit: Edit) -> Edit:
+    """An Ellipsis that an edit left behind is a field that is missing."""
+
+    def cleaned(page: Json) -> Json | bytes:
+        found = edit(page)
+        for bucket in found["data"] if isinstance(found, dict) and "data" in found else []:
+            if isinstance(bucket, dict):
+                for name in [name for name, value in bucket.items() if value is ...]:
+                    del bucket[name]
+        return found
+
+    return cleaned
+
+
+@pytest.mark.parametrize("asset", ["users", "usage_report", "claude_code_usage"])
+def test_more_pages_without_a_token_are_no_silent_end(
+    lab: Lab, simulated: AdminApiServer, asset: str
+) -> None:
+    lab.environment = {"HISTORY_START": str(YESTERDAY)}
+    simulated.faults.append(Fault(times=None, kind="no_token"))
+    untouched(lab, asset, ContractBroken)
+    assert len(simulated.requests) == 1
+
+
+@pytest.mark.parametrize("asset", ["users", "usage_report", "claude_code_usage"])
+def test_a_token_that_leads_in_circles_ends_the_run(
+    lab: Lab, simulated: AdminApiServer, asset: str
+) -> None:
+    def is_later(request: Request) -> bool:
+        return bool({"page", "after_id"} & request.query.keys())
+
+    again: Json = {"has_more": True, "next_page": "again", "last_id": "again"}
+    empty = json.dumps({"data": [], **again}).encode()
+    simulated.faults = [
+        Fault(is_later, times=None, status=200, body=empty),
+        Fault(times=None, kind="replace", replace=edit_page(**again)),
+    ]
+    with pytest.raises(ContractBroken, match="twice"):
+        lab.run(asset)
+    assert lab.runs()[-1]["error_type"] == "ContractBroken"
+    assert len(simulated.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("asset", "old", "new"),
+    [
+        ("users", b'"data":', b'"data": [], "data":'),
+        ("users", b'"email":', b'"email": "other", "email":'),
+        ("users", b'"email":', b'"em\\u0061il": "other", "email":'),
+        ("workspaces", b'"workspace_geo":', b'"workspace_geo": null, "workspace_geo":'),
+        ("cost_report", b'"amount":', b'"amount": "1", "amount":'),
+        ("usage_report", b'"results":', b'"results": [], "results":'),
+        ("claude_code_usage", b'"tokens":', b'"tokens": {}, "tokens":'),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(
+    lab: Lab, simulated: AdminApiServer, asset: str, old: bytes, new: bytes
+) -> None:
+    lab.environment = {"HISTORY_START": str(YESTERDAY)}
+    edit = in_bytes(old, new)
+    simulated.faults.append(Fault(times=None, kind="replace", replace=edit))
+    assert "twice" in str(untouched(lab, asset, ContractBroken))
+
+
+@pytest.mark.parametrize("asset", ["users", "usage_report", "claude_code_usage"])
+def test_a_text_that_is_no_utf_8_is_named(lab: Lab, simulated: AdminApiServer, asset: str) -> None:
+    lab.environment = {"HISTORY_START": str(YESTERDAY)}
+    old = {"users": b'"name": "', "usage_report": b'"model": "'}.get(asset, b'"model": "')
+    edit = in_bytes(old, old + b"\xff")
+    simulated.faults.append(Fault(times=None, kind="replace", replace=edit))
+    untouched(lab, asset, ContractBroken)
+
+
+def test_a_bare_date_is_accepted_for_claude_code(lab: Lab, simulated: AdminApiServer) -> None:
+    def bare(page: Json) -> Json:
+        for record in page["data"]:
+            record["date"] = record["date"][:10]
+        return page
+
+    simulated.faults.append(Fault(times=None, kind="replace", replace=bare))
+    lab.run("claude_code_usage")
+    assert lab.rows("claude_code_usage", YESTERDAY)
+
+
+def test_a_failure_in_the_middle_keeps_the_days_before_it(
+    lab: Lab, simulated: AdminApiServer
+) -> None:
+    third = TODAY - 2 * ONE_DAY
+
+    def of_the_third_day(request: object) -> bool:
+        return getattr(request, "query", {}).get("starting_at") == [str(third)]
+
+    simulated.faults.append(Fault(of_the_third_day, times=None, status=403))
+    with pytest.raises(MissingPermission):
+        lab.run("claude_code_usage")
+    assert lab.days("claude_code_usage") == [TODAY - n * ONE_DAY for n in (4, 3)]
+    assert lab.watermark("claude_code_usage") == third - ONE_DAY
+    (row,) = lab.runs()
+    assert (row["days_written"], row["last_synced_date"]) == (2, third - ONE_DAY)
+
+
+def test_one_workspace_that_is_forbidden_fails_the_whole_snapshot(
+    lab: Lab, simulated: AdminApiServer, held: Organization
+) -> None:
+    simulated.faults.append(Fault(f"{held.workspaces[-1]['id']}/members", times=None, status=403))
+    untouched(lab, "workspace_members", MissingPermission)
+
+
+# --- the key
+
+
+def test_a_key_that_was_rotated_in_the_middle_of_a_run_is_read_again(
+    lab: Lab, simulated: AdminApiServer
+) -> None:
+    keys = [KEY, "sk-ant-admin01-rotated"]
+    reads: list[str] = []
+
+    def secret() -> str:
+        reads.append(keys[min(len(reads), 1)])
+        return reads[-1]
+
+    lab.secret = secret
+    simulated.faults.append(Fault(_rotating(simulated), kind="none"))
+    run = lab.run("claude_code_usage")
+    assert run.status == "succeeded"
+    assert reads == keys
+    assert run.retries == 1
+    assert lab.watermark("claude_code_usage") == YESTERDAY
+
+
+def _rotating(simulated: AdminApiServer) -> Callable[[object], bool]:
+    """Change the organization's key at the third request."""
+
+    def rotate(_request: object) -> bool:
+        if len(simulated.requests) == 3:
+            simulated.key = "sk-ant-admin01-rotated"
+        return False
+
+    return rotate
+
+
+def test_a_token_is_sent_as_a_bearer(held: Organization, tmp_path: Path) -> None:
+    with AdminApiServer(held, auth_token="oat-1") as api:
+        lab = Lab(api, tmp_path, secret=lambda: json.dumps({"auth_token": "oat-1"}))
+        assert lab.run("users").status == "succeeded"
+    assert "x-api-key" not in api.requests[0].headers
+
+
+@pytest.mark.parametrize("secret", ["", "sk-ant-api03-x", "{}", '{"api_key": 1}'])
+def test_an_unusable_secret_sends_nothing_and_writes_no_day(
+    lab: Lab, simulated: AdminApiServer, secret: str
+) -> None:
+    lab.secret = lambda: secret
+    with pytest.raises(SecretError):
+        lab.run("users")
+    assert simulated.requests == []
+    assert lab.objects() == {}
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(TODAY, YESTERDAY), (TODAY, TODAY), (TODAY, TODAY + timedelta(days=9))]
+)
+def test_an_interval_that_makes_no_sense_sends_nothing_and_writes_nothing(
+    lab: Lab, simulated: AdminApiServer, start: date, end: date
+) -> None:
+    with pytest.raises(SettingsError):
+        lab.run("cost_report", (start, end))
+    assert simulated.requests == []
+    assert not lab.root.exists()
+
+
+def test_a_watermark_that_is_no_date_fails_the_run_before_any_request(
+    lab: Lab, simulated: AdminApiServer
+) -> None:
+    place = lab.root / "_watermarks" / "users"
+    place.parent.mkdir(parents=True)
+    place.write_text("yesterday")
+    with pytest.raises(Exception, match="does not hold a date"):
+        lab.run("users")
+    assert simulated.requests == []
+    assert lab.runs()[-1]["status"] == "failed"

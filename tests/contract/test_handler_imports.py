@@ -1,0 +1,65 @@
+"""A cold start imports what a run uses, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+LIST = """
+import json, sys
+import anthropic_lake.handler
+json.dump(sorted(sys.modules), sys.stdout)
+"""
+PACKAGES = {
+    "anthropic_lake",
+    "aws_lambda_powertools",
+    "boto3",
+    "botocore",
+    "certifi",
+    "charset_normalizer",
+    "dateutil",
+    "idna",
+    "jmespath",
+    "msgspec",
+    "pyarrow",
+    "requests",
+    "s3transfer",
+    "six",
+    "typing_extensions",
+    "urllib3",
+}
+UNUSED = {
+    "anthropic_lake.access",
+    "anthropic_lake.cli",
+    "anthropic_lake.query",
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.utilities.parameters",
+    "aws_xray_sdk",
+    "boto3.dynamodb",
+    "pyarrow.acero",
+    "pyarrow.csv",
+    "pyarrow.dataset",
+    "pyarrow.flight",
+    "pyarrow.json",
+    "pyarrow.orc",
+    "pyarrow.pandas_compat",
+}
+
+
+@pytest.fixture(scope="module")
+def imported() -> set[str]:
+    """What a process that has imported the handler holds, in an interpreter without site hooks."""
+    command = [sys.executable, "-c", LIST]
+    return set(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+
+
+def test_only_the_locked_packages_of_a_function_are_imported(imported: set[str]) -> None:
+    ours = {name.partition(".")[0] for name in imported if not name.startswith("_")}
+    assert ours - set(sys.stdlib_module_names) - SITE == PACKAGES
+
+
+def test_nothing_is_imported_that_a_run_does_not_use(imported: set[str]) -> None:
+    assert not imported & UNUSED

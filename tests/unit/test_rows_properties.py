@@ -1,0 +1,196 @@
+"""Whatever the API sends: money is exact or refused, and no leaf of a record is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anthropic_lake import strict_json
+from anthropic_lake.assets import ASSETS
+from anthropic_lake.rows import FieldError, to_arrow
+from anthropic_lake.schema import (
+    BOOLEAN,
+    INTEGER,
+    JSON,
+    MONEY,
+    STRING,
+    TIMESTAMP,
+    Column,
+    Table,
+    Type,
+)
+
+Json = dict[str, Any]
+TABLES = [table for asset in ASSETS.values() for table in asset.tables if not table.explode]
+DAY = {"starting_at": "2026-11-01T00:00:00Z", "ending_at": "2026-11-02T00:00:00Z"}
+(COST,) = ASSETS["cost_report"].tables
+PARENT, _CHILD = ASSETS["claude_code_usage"].tables
+
+plain_decimals = st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: format(d, "f"))
+exponents = st.builds(
+    "{}{}{}{}".format,
+    st.integers(-(10**30), 10**30),
+    st.sampled_from(["", ".0", ".5", ".000000000001", ".123456789012345"]),
+    st.sampled_from(["e", "E"]),
+    st.integers(-45, 45),
+)
+held = st.builds(
+    lambda digits, places: format(Decimal(digits).scaleb(-places), "f"),
+    st.integers(-(10**24), 10**24),
+    st.integers(0, 10),
+)
+amounts = plain_decimals | exponents | held
+
+
+def cost(amount: object) -> Json | None:
+    """The row of an amount, None where it is refused."""
+    record = {**DAY, "amount": amount, "currency": "USD"}
+    try:
+        rows, _ = to_arrow(COST, [record], {})
+    except FieldError:
+        return None
+    (row,) = rows.to_pylist()
+    return dict(row)
+
+
+@given(amounts)
+def test_money_is_exact_or_refused_and_never_rounded(text: str) -> None:
+    row = cost(text)
+    if row is not None:
+        with localcontext(prec=200):
+            assert row["amount_cents"] == Decimal(text)
+            assert row["amount_usd"] * 100 == Decimal(text)
+
+
+@given(held)
+def test_money_that_both_columns_hold_is_never_refused(text: str) -> None:
+    assert cost(text) is not None
+
+
+@given(text=amounts)
+def test_a_number_and_its_text_are_the_same_money(text: str) -> None:
+    (number,) = strict_json.values([_as_number(text)])
+    assert cost(number) == cost(text)
+
+
+def _as_number(text: str) -> bytes:
+    """A text as a JSON number, which begins with no zero."""
+    return re.sub(r"^(-?)0+(?=\d)", r"\1", text).encode()
+
+
+@given(st.text())
+def test_any_text_is_exact_money_or_refused(text: str) -> None:
+    row = cost(text)
+    assert row is None or row["amount_cents"] == Decimal(text)
+
+
+@given(st.lists(held, max_size=6))
+def test_the_sum_over_models_is_exact(texts: list[str]) -> None:
+    models = [{"estimated_cost": {"amount": text, "currency": "USD"}} for text in texts]
+    rows, _ = to_arrow(PARENT, [{"model_breakdown": models}], {})
+    with localcontext(prec=200):
+        assert rows["estimated_cost_amount_cents"].to_pylist() == [sum(map(Decimal, texts))]
+
+
+# --- every leaf
+
+
+names = st.text('abc_é"\\', min_size=1, max_size=4).map("new_".__add__)
+news = st.dictionaries(
+    names,
+    st.integers(0, 9) | st.text("xyz", max_size=3) | st.lists(st.booleans(), max_size=2),
+    max_size=2,
+)
+SAMPLES: dict[Type, Callable[[int], Any]] = {
+    STRING: "text {}".format,
+    INTEGER: lambda number: number,
+    BOOLEAN: lambda number: bool(number % 2),
+    TIMESTAMP: "2026-01-02T03:04:05.{:06}Z".format,
+    MONEY: "{}.25".format,
+    JSON: lambda number: {f"key {number}": [number]},
+}
+
+
+def _paths(table: Table) -> list[tuple[str, Column]]:
+    """The places of a record's own values, at the first of the alternatives each."""
+    whole = {column.paths[0] for column in table.all_columns if column.type is JSON}
+    return [
+        (column.paths[0], column)
+        for column in table.all_columns
+        if column.name != "extra"
+        and "[]" not in column.paths[0]
+        and not column.usd_where
+        and column.paths[0].partition(".")[0] not in whole - {column.paths[0]}
+    ]
+
+
+@st.composite
+def records(draw: st.DrawFn, table: Table) -> Json:
+    """A record with some of the table's fields, and unknown ones at any depth."""
+    paths = _paths(table)
+    chosen = draw(st.sets(st.sampled_from([path for path, _ in paths])))
+    record: Json = draw(news)
+    for number, (path, column) in enumerate(paths):
+        if path not in chosen and not column.required:
+            continue
+        *parents, name = path.split(".")
+        place = record
+        for parent in parents:
+            place = place[parent] if parent in place else place.setdefault(parent, draw(news))
+        place[name] = SAMPLES[column.type](number)
+    return record
+
+
+def flat(value: Json, path: str = "") -> Json:
+    """The fields of an object, those of the objects in it by their dotted paths."""
+    found: Json = {}
+    for name, below in value.items():
+        place = f"{path}.{name}" if path else name
+        found |= flat(below, place) if isinstance(below, dict) else {place: below}
+    return found
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@given(data=st.data())
+def test_every_leaf_of_an_accepted_record_is_in_its_row_or_in_extra(
+    table: Table, data: st.DataObject
+) -> None:
+    record = data.draw(records(table))
+    rows, unknown = to_arrow(table, [record], {})
+    (row,) = rows.to_pylist()
+    extra = json.loads(row["extra"] or "{}")
+    expected = flat(record)
+    for path, column in _paths(table):
+        value = _at(record, path)
+        if value is not None:
+            assert _typed(column.type, value) == _read(column.type, row[column.name])
+        expected = {p: v for p, v in expected.items() if not f"{p}.".startswith(f"{path}.")}
+    assert expected == flat(extra)
+    assert unknown >= len(extra)
+
+
+def _at(record: Json, path: str) -> Any:
+    value: Any = record
+    for name in path.split("."):
+        value = (value or {}).get(name)
+    return value
+
+
+def _read(kind: Type, value: Any) -> Any:
+    """What stands in a column; of JSON text, what it says."""
+    return json.loads(value) if kind is JSON else value
+
+
+def _typed(kind: Type, value: Any) -> Any:
+    """What a column makes of a value."""
+    if kind not in (TIMESTAMP, MONEY):
+        return value
+    return datetime.fromisoformat(value) if kind is TIMESTAMP else Decimal(value)
