@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from anthropic_lake import strict_json
-from anthropic_lake.api import AdminApi, Answer, Connection, Params
+from anthropic_lake.api import AdminApi, Connection, Page, Params
 from anthropic_lake.assets import ASSETS, Asset, Kind
-from anthropic_lake.errors import ApiError, MissingPermission, redact
+from anthropic_lake.errors import ApiError, ContractBroken, MissingPermission, redact
 from anthropic_lake.records import ONE_DAY
 
 
@@ -51,17 +51,23 @@ def check(asset: Asset, connection: Connection, today: date) -> Access:
 
 def _check_fan_out(asset: Asset, over: Asset, api: AdminApi) -> Access:
     """Try the endpoint for the first of the things that it runs over."""
-    first = _first_id(api.get(over.path, [*over.params.items(), ("limit", "1")]))
-    if first is None:
+    page = next(api.pages(over.path, over.paging, [*over.params.items(), ("limit", "1")]))
+    if not page.records:
         return Access(asset.name, "allowed", f"there are no {over.name} to try it with")
-    api.get(asset.path_of(first), [("limit", "1")])
+    api.get(asset.path_of(_first_id(over, page)), [("limit", "1")])
     return Access(asset.name, "allowed")
 
 
-def _first_id(answer: Answer) -> str | None:
+def _first_id(asset: Asset, page: Page) -> str:
     """Give the identifier of the first record of a page."""
-    (records,) = strict_json.values([answer.members.get("data", b"[]")])
-    return str(records[0]["id"]) if records else None
+    try:
+        (first,) = strict_json.values(page.records[:1])
+        return str(first["id"])
+    except (strict_json.InvalidJson, TypeError, KeyError):
+        request_id = page.answer.request_id
+        raise ContractBroken(
+            "expected an object with an id", asset=asset.name, field="data[]", request_id=request_id
+        ) from None
 
 
 def _params(asset: Asset, today: date) -> Params:
