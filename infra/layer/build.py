@@ -102,7 +102,7 @@ def build(root: Path, architecture: Architecture = "arm64", python: Path | None 
     _install(layer.packages, architecture)
     _prune(layer.packages)
     if python:
-        _compile(layer.packages, python)
+        compile_folder(layer.packages, MOUNT, python)
     _normalize(layer.packages)
     return layer
 
@@ -172,14 +172,20 @@ def _prune(packages: Path) -> None:
             path.rmdir()
 
 
-def _compile(packages: Path, python: Path) -> None:
-    """Compile for Lambda, whose copies of the files have other times: nothing compares them."""
+def compile_folder(folder: Path, mount: str, python: Path) -> None:
+    """Compile for Lambda, whose copies of the files have other times: nothing compares them.
+
+    Args:
+        folder: Where the modules are now.
+        mount: Where Lambda will have them; tracebacks name it.
+        python: An interpreter of Lambda's version.
+    """
     command = [str(python), "-m", "compileall", "-q", "-f", "-j", "0"]
     subprocess.run(
         [
             *command,
             *("--invalidation-mode", "unchecked-hash"),
-            *("-s", str(packages), "-p", MOUNT, str(packages)),
+            *("-s", str(folder), "-p", mount, str(folder)),
         ],
         check=True,
         env={**os.environ, "PYTHONHASHSEED": "0"},
