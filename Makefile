@@ -15,7 +15,7 @@ export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check check-code check-template format lock clean
+.PHONY: help setup demo test test-athena soak fuzz layer sbom check check-code check-template format lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,28 @@ setup: .venv/.installed  ## Make the development environment .venv
 demo: setup  ## Run all assets against a simulated API and an embedded AWS, then query the lake
 	$(BIN)/python -m tests.demo
 
-test: setup  ## Run the tests; ARGS="-k word" for some of them
-	$(BIN)/pytest -n 2 $(ARGS)
+test: setup $(if $(filter true,$(CI)),.venv-fakesnow/.installed)  ## Run the tests; ARGS="-k word" for some of them
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not athena" $(ARGS)
+
+test-athena: setup  ## Query the deployed stack's lake with a real Trino (Java 24, Maven; fetches 450 MB once)
+	$(BIN)/pytest -m athena $(ARGS) tests/athena
+
+soak: setup  ## Play 10,000 fault plans and sync large inputs; PLANS=1 SEED=n for the plan that failed
+	$(BIN)/python -m tests.reliability.soak --plans $(or $(PLANS),10000) --seed $(or $(SEED),0)
+	$(if $(PLANS),,LARGE=1 $(BIN)/pytest tests/reliability/test_large.py)
+
+fuzz: setup .venv-fuzz/.installed  ## Fuzz the way of a row by atheris, for ten minutes (Linux)
+	@.venv-fuzz/bin/python -c 'import atheris' || { echo "skipped: no atheris here"; exit 0; }; \
+		PYTHONPATH=functions:. .venv-fuzz/bin/python -m tests.reliability.fuzz_rows build/fuzz \
+		-max_total_time=$(or $(SECONDS),600) -max_len=65536 -artifact_prefix=build/fuzz-
+
+layer: setup  ## Build the functions' layer and say how large it is
+	$(BIN)/python -m infra.layer.build --output build/layer --zip build/layer.zip
+
+sbom: setup  ## List what a function is made of: CycloneDX, build/sbom.json
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements requirements/function.txt --output-reproducible \
+		--output-format JSON --output-file build/sbom.json
 
 check: check-code $(TEMPLATE:%.yaml=check-%)  ## Check format, lint, types, generated text, template
 
@@ -55,6 +75,7 @@ lock: .venv/.uv  ## Compile the locks from pyproject.toml; UPGRADE=--upgrade for
 	$(COMPILE) --group sam -o requirements/sam.txt
 	$(COMPILE) --group checkov -o requirements/checkov.txt
 	$(COMPILE) --group fakesnow -o requirements/fakesnow.txt
+	$(COMPILE) pyproject.toml --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 
 clean:  ## Remove environments, caches and build outputs
 	rm -rf .venv .venv-* .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -158,9 +158,12 @@ VIEW = """\
     DatabaseName: !Ref Database
     TableInput:
       Name: {name}
-      Description: {comment}
+      Owner: anthropic-lake
       TableType: VIRTUAL_VIEW
-      Parameters: {{presto_view: "true", comment: Presto View}}
+      Parameters:  # by the comment the engine knows a view; so no Description, which would hide it
+        presto_view: "true"
+        comment: Presto View
+        description: {comment}
       PartitionKeys: []
       StorageDescriptor:
         SerdeInfo: {{}}

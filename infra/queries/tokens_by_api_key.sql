@@ -2,7 +2,7 @@
 SELECT
     t.api_key_name,
     t.workspace_name,
-    coalesce(u.email, k.created_by_id) AS owner,
+    coalesce(u.email, t.api_key_created_by_id) AS owner,
     t.input_tokens,
     t.output_tokens
 FROM (
@@ -10,6 +10,7 @@ FROM (
         organization_id,
         api_key_id,
         api_key_name,
+        api_key_created_by_id,
         workspace_name,
         sum(uncached_input_tokens + cache_read_input_tokens + cache_creation_input_tokens)
             AS input_tokens,
@@ -18,12 +19,9 @@ FROM (
     WHERE date > current_date - INTERVAL '30' DAY
         AND date <= current_date
         AND grouped_by LIKE '%api_key_id%'
-    GROUP BY organization_id, api_key_id, api_key_name, workspace_name
+    GROUP BY organization_id, api_key_id, api_key_name, api_key_created_by_id, workspace_name
 ) AS t
-LEFT JOIN api_keys_current AS k
-    ON k.id = t.api_key_id
-    AND coalesce(k.organization_id, '') = coalesce(t.organization_id, '')
 LEFT JOIN users_current AS u
-    ON u.id = k.created_by_id
+    ON u.id = t.api_key_created_by_id
     AND coalesce(u.organization_id, '') = coalesce(t.organization_id, '')
 ORDER BY t.input_tokens + t.output_tokens DESC, t.api_key_name, t.workspace_name

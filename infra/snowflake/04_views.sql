@@ -27,7 +27,7 @@ AS
     extra
   FROM api_keys
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
     AND date = (
       SELECT
         MAX(snapshot_date)
@@ -44,7 +44,7 @@ AS
           MAX(date) AS snapshot_date
         FROM api_keys
         WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
       ) AS candidates
     );
 
@@ -63,7 +63,7 @@ AS
     extra
   FROM users
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
     AND date = (
       SELECT
         MAX(snapshot_date)
@@ -80,7 +80,7 @@ AS
           MAX(date) AS snapshot_date
         FROM users
         WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
       ) AS candidates
     );
 
@@ -160,7 +160,7 @@ AS
     extra
   FROM "ORGANIZATION"
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
     AND date = (
       SELECT
         MAX(snapshot_date)
@@ -177,7 +177,7 @@ AS
           MAX(date) AS snapshot_date
         FROM "ORGANIZATION"
         WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
       ) AS candidates
     );
 
@@ -199,7 +199,7 @@ AS
     extra
   FROM invites
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
     AND date = (
       SELECT
         MAX(snapshot_date)
@@ -216,7 +216,7 @@ AS
           MAX(date) AS snapshot_date
         FROM invites
         WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
       ) AS candidates
     );
 
@@ -233,7 +233,7 @@ AS
     extra
   FROM workspace_members
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
     AND date = (
       SELECT
         MAX(snapshot_date)
@@ -250,7 +250,7 @@ AS
           MAX(date) AS snapshot_date
         FROM workspace_members
         WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
       ) AS candidates
     );
 
@@ -276,7 +276,7 @@ AS
     extra
   FROM workspaces
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
     AND date = (
       SELECT
         MAX(snapshot_date)
@@ -293,7 +293,7 @@ AS
           MAX(date) AS snapshot_date
         FROM workspaces
         WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '92 DAY'
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
       ) AS candidates
     );
 
@@ -456,6 +456,7 @@ AS
       WHEN u.grouped_by LIKE '%api_key_id%'
       THEN COALESCE(k.name, u.api_key_id, 'Console')
     END AS api_key_name,
+    k.created_by_id AS api_key_created_by_id,
     u.account_id,
     u.service_account_id,
     u.model,

@@ -8,6 +8,7 @@ import json
 import platform
 import re
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +16,9 @@ import pytest
 
 from infra.layer.build import LOCK, MAX_UNPACKED, PYTHON_VERSION, Layer, build, find_python, uv
 from infra.layer.prune import UNNEEDED
+from tests.aws.embedded import EmbeddedAws
 from tests.aws.runtime import LambdaRuntime, install_client
+from tests.simulator import AdminApiServer, Organization
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 PYTHON = find_python()
+KEY = "sk-ant-admin01-simulated"
 
 TAG = f"cpython-{PYTHON_VERSION.replace('.', '')}"
 
@@ -156,6 +160,44 @@ def test_a_handler_runs_from_the_layer_and_the_functions_folder_alone(
     assert warm.init_duration is None
     lines = [json.loads(line) for line in warm.log.splitlines()]
     assert [line.get("message") for line in lines] == [None, "the probe runs"]
+
+
+@needs_python
+@pytest.mark.parametrize("asset", ["usage_report", "claude_code_usage"])
+def test_the_handler_syncs_an_asset_from_the_layer_and_the_functions_folder_alone(
+    local: Layer, shared: Shared, asset: str
+) -> None:
+    assert PYTHON
+    interpreter = PYTHON
+    client = shared("client", lambda target: install_client(target, interpreter, uv()))
+    organization = Organization.invent(seed=7, today=date(2026, 11, 22), days=3)
+    with EmbeddedAws() as aws, AdminApiServer(organization, key=KEY) as api:
+        aws.client("s3").create_bucket(Bucket="lake")
+        secret = aws.client("secretsmanager").create_secret(Name="key", SecretString=KEY)
+        environment = {
+            **aws.environment,
+            "ADMIN_KEY_SECRET_ARN": secret["ARN"],
+            "ANTHROPIC_BASE_URL": api.url,
+            "ASSET": asset,
+            "DATA_BUCKET": "lake",
+            "HISTORY_START": "2026-11-20",
+        }
+        with LambdaRuntime(
+            "anthropic_lake.handler.handler",
+            path=[FUNCTIONS, local.packages],
+            interpreter=interpreter,
+            client=client,
+            environment=environment,
+        ) as function:
+            run = function.call({"scheduled_time": "2026-11-22T12:00:00Z"}, remaining=900)
+        objects = aws.client("s3").list_objects_v2(Bucket="lake", Prefix=f"asset={asset}/")
+    assert run["status"] == "succeeded"
+    assert run["rows"] > 0
+    assert [found["Key"].split("/")[1] for found in objects["Contents"]] == [
+        "date=2026-11-20",
+        "date=2026-11-21",
+        "date=2026-11-22",
+    ]
 
 
 def test_the_layer_is_under_its_limit(deployed: Layer) -> None:

@@ -101,7 +101,7 @@ def test_a_snapshot_that_found_nothing_is_current_too(
 
 
 def test_a_snapshot_is_current_for_weeks_after_the_last_run(add: Add, ask: Ask) -> None:
-    add("users", date=TODAY - timedelta(days=60), id="u1")
+    add("users", date=TODAY - timedelta(days=30), id="u1")
     assert ask("SELECT id FROM users_current") == [("u1",)]
 
 

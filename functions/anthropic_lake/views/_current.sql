@@ -3,7 +3,7 @@
 -- of the last day that has rows. Both are looked for in few partitions, so that it stays cheap.
 SELECT {columns}
 FROM {table}
-WHERE date > current_date - INTERVAL '92' DAY
+WHERE date > current_date - INTERVAL '31' DAY
     AND date = (
         SELECT max(snapshot_date)
         FROM (
@@ -15,6 +15,6 @@ WHERE date > current_date - INTERVAL '92' DAY
             UNION ALL
             SELECT max(date) AS snapshot_date
             FROM {table}
-            WHERE date > current_date - INTERVAL '92' DAY
+            WHERE date > current_date - INTERVAL '31' DAY
         ) AS candidates
     )

@@ -14,6 +14,7 @@ SELECT
     CASE
         WHEN u.grouped_by LIKE '%api_key_id%' THEN coalesce(k.name, u.api_key_id, 'Console')
     END AS api_key_name,
+    k.created_by_id AS api_key_created_by_id,
     u.account_id,
     u.service_account_id,
     u.model,
