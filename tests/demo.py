@@ -13,14 +13,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow.dataset as ds
 from pyarrow import fs
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from anthropic_lake.assets import ASSETS
+from anthropic_lake.query import query
+from anthropic_lake.reading import StoredLake
 from tests.aws.embedded import REGION, EmbeddedAws
 from tests.aws.runtime import LambdaRuntime
 from tests.simulator import AdminApiServer, Organization
@@ -33,12 +33,9 @@ FUNCTIONS = Path(__file__).parents[1] / "functions"
 
 QUESTIONS = {
     "Spend by workspace this month, USD": """
-        SELECT coalesce(w.name, c.workspace_id, 'Default') AS workspace,
-               sum(c.amount_usd) AS usd
-        FROM cost_report c
-        LEFT JOIN workspaces w ON w.id = c.workspace_id
-             AND w.date = (SELECT max(date) FROM workspaces)
-        WHERE c.date >= date_trunc('month', (SELECT max(date) FROM cost_report))
+        SELECT workspace_name, sum(cost_usd) AS usd
+        FROM cost_daily
+        WHERE date >= date_trunc('month', current_date())
         GROUP BY ALL ORDER BY usd DESC
     """,
     "Tokens by model, last 30 days": """
@@ -48,7 +45,7 @@ QUESTIONS = {
                    + cache_creation_ephemeral_1h_input_tokens)::BIGINT AS input_tokens,
                sum(output_tokens)::BIGINT AS output_tokens
         FROM usage_report
-        WHERE date > (SELECT max(date) FROM usage_report) - 30
+        WHERE date > current_date() - 30
         GROUP BY ALL ORDER BY output_tokens DESC
     """,
     "Most active Claude Code users, last 30 days": """
@@ -57,7 +54,7 @@ QUESTIONS = {
                sum(core_metrics_lines_of_code_added)::BIGINT AS lines_added,
                sum(estimated_cost_amount_usd) AS estimated_usd
         FROM claude_code_usage
-        WHERE date > (SELECT max(date) FROM claude_code_usage) - 30
+        WHERE date > current_date() - 30
         GROUP BY ALL ORDER BY sessions DESC LIMIT 5
     """,
 }
@@ -148,24 +145,18 @@ def _show_lake(aws: EmbeddedAws) -> None:
 
 def _show_answers(aws: EmbeddedAws) -> None:
     """Ask the lake."""
-    s3 = fs.S3FileSystem(
+    files = fs.S3FileSystem(
         access_key=aws.environment["AWS_ACCESS_KEY_ID"],
         secret_key=aws.environment["AWS_SECRET_ACCESS_KEY"],
         region=REGION,
         endpoint_override=aws.url,
     )
-    database = duckdb.connect()
-    for name in ("cost_report", "workspaces", "usage_report", "claude_code_usage"):
-        files = ds.dataset(f"{BUCKET}/asset={name}", filesystem=s3, partitioning="hive")
-        database.register(f"{name}_files", files)
-        database.execute(
-            f"CREATE VIEW {name} AS SELECT * REPLACE (date::DATE AS date) FROM {name}_files"
-        )
+    lake = StoredLake(files, BUCKET, f"s3://{BUCKET}")
     for question, sql in QUESTIONS.items():
-        answer = database.execute(sql)
-        table = _table(question, *(column[0] for column in answer.description or ()))
-        for row in answer.fetchall():
-            table.add_row(*map(_shown, row))
+        with query(sql, lake) as answer:
+            table = _table(question, *answer.schema.names)
+            for row in answer.read_all().to_pylist():
+                table.add_row(*map(_shown, row.values()))
         console.print(table)
 
 

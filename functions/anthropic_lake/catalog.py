@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from graphlib import TopologicalSorter
 from importlib.resources import files
 
@@ -76,3 +77,11 @@ def _filled(text: str, asset: Asset) -> str:
 
 VIEWS: tuple[View, ...] = _views()
 """Every view of the lake, each after those that it reads."""
+
+
+def unknown_table(name: str) -> str:
+    """Say that there is no such table, and which ones are called nearly the same."""
+    names = [table.name for table in TABLES] + [view.name for view in VIEWS]
+    meant = get_close_matches(name.lower(), names, n=2)
+    hint = f"did you mean {' or '.join(meant)}?" if meant else "see `anthropic-lake views`"
+    return f"there is no table or view {name}: {hint}"

@@ -21,6 +21,7 @@ from rich.table import Table as Screen
 from anthropic_lake import __version__, access
 from anthropic_lake.api import Connection, Pace
 from anthropic_lake.assets import ASSETS, Asset
+from anthropic_lake.cli_query import query_command, views_command
 from anthropic_lake.errors import LakeError, SecretError, SettingsError, StorageError
 from anthropic_lake.extractor import OBJECTS_PER_COLLECTION, Extractor, Interval, Request
 from anthropic_lake.lake import Lake, LocalLake, S3Lake
@@ -134,6 +135,8 @@ def _connection(settings: Settings, secret: str | None) -> Connection:
 
 def _lake(settings: Settings, place: str) -> tuple[Lake, Watermark]:
     """Open the lake and its watermarks."""
+    if not place.strip():
+        raise SettingsError("--lake is empty: name a folder, or s3://bucket/prefix")
     if not place.startswith("s3://"):
         return LocalLake(Path(place)), LocalWatermark(Path(place))
     from anthropic_lake import aws  # noqa: PLC0415  boto3 is for AWS only
@@ -245,6 +248,9 @@ def check_command(secret: str | None) -> None:
         click.echo(f"{each.asset}: {each.verdict}" + (f" ({each.detail})" if each.detail else ""))
     sys.exit(0 if all(each.verdict == "allowed" for each in found) else 1)
 
+
+main.add_command(query_command)
+main.add_command(views_command)
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 """The lake: where a day of a table stands, its Parquet bytes, and writing it when it changed."""
 
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Mapping
@@ -103,10 +104,26 @@ def _prefixed(about: Mapping[str, str]) -> dict[str, str]:
 
 def _digest(rows: pa.Table) -> str:
     """Give the SHA-256 of the rows and of what is said about them, whatever the file format."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
+    sink = _Sha256()
+    with pa.ipc.new_stream(pa.PythonFile(sink, "w"), rows.schema) as stream:
         stream.write_table(rows.combine_chunks())
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    return sink.hash.hexdigest()
+
+
+class _Sha256(io.RawIOBase):
+    """A file that keeps nothing of what is written to it but the hash."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def writable(self) -> bool:
+        """Say that it takes bytes."""
+        return True
+
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
+        """Hash some bytes."""
+        self.hash.update(data)
+        return memoryview(data).nbytes
 
 
 def _parquet(rows: pa.Table) -> bytes:

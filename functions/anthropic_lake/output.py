@@ -115,7 +115,7 @@ def _write_table(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
         screen.add_column(Text(field.name), justify="right" if _is_number(field.type) else "left")
     rows = _rows(result)
     for row in islice(rows, MOST_ROWS_SHOWN):
-        screen.add_row(*(Text(_shown(value)) for value in row))
+        screen.add_row(*(Text(shown(value)) for value in row))
     more = sum(1 for _ in rows)
     width = get_terminal_size().columns if file.isatty() else _WIDE
     text = StringIO()
@@ -188,7 +188,7 @@ def _text(value: Any) -> str:  # noqa: ANN401
     return "" if plain is None else json.dumps(plain, ensure_ascii=False)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401
+def shown(value: Any) -> str:  # noqa: ANN401
     """Give a value as people read it: no zeros without meaning, nothing that steers a terminal."""
     text = _text(value)
     if isinstance(value, Decimal) and "." in text:

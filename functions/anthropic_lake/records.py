@@ -24,6 +24,7 @@ _LIMIT = ("limit", "1000")
 _MOST_BUCKETS = {"1d": 31, "1h": 168, "1m": 1440}
 _SHRINK_ABOVE = 32 << 20
 _MOST_BYTES_OF_SEVERAL_BUCKETS = 128 << 20
+_MOST_BYTES_OF_A_DAY = 320 << 20  # of Arrow columns; sorting and writing take as much again, twice
 
 
 class Day:
@@ -43,6 +44,7 @@ class Day:
         self.unknown = 0
         self.warnings: list[str] = []
         self._asset = asset
+        self._bytes = 0
         self._parts: dict[str, list[pa.Table]] = {table.name: [] for table in asset.tables}
 
     def add(self, texts: Sequence[Raw], answer: Answer, shared: Object | None = None) -> None:
@@ -55,6 +57,7 @@ class Day:
 
         Raises:
             ContractBroken: One of them cannot be a row.
+            TooLarge: The day would not fit into memory.
         """
         common = {"organization_id": answer.organization_id, **(shared or {})}
         for start in range(0, len(texts), _BATCH):
@@ -72,15 +75,25 @@ class Day:
         """Add the rows that some records are in each of the tables."""
         table, *others = self._asset.tables
         if not others and (uniform := uniform_rows(table, texts, shared)):
-            self._parts[table.name].append(uniform)
+            self._keep(table.name, uniform)
             self.unknown += unknown_values(table, uniform)
             return
         records = _objects(texts)
         self._refuse_other_days(records)
         for table in self._asset.tables:
             rows, unknown = to_arrow(table, records, shared)
-            self._parts[table.name].append(rows)
+            self._keep(table.name, rows)
             self.unknown += unknown
+
+    def _keep(self, table: str, rows: pa.Table) -> None:
+        """Keep rows, unless the day would not fit into memory."""
+        self._bytes += rows.nbytes
+        if self._bytes > _MOST_BYTES_OF_A_DAY:
+            raise TooLarge(
+                f"{self._asset.name}: {self.date} has more than {_MOST_BYTES_OF_A_DAY >> 20} MiB "
+                "of rows: group by fewer dimensions, or by longer time buckets"
+            )
+        self._parts[table].append(rows)
 
     def _refuse_other_days(self, records: list[Object]) -> None:
         """Raise when a record says that it belongs to another day."""

@@ -181,6 +181,49 @@ AS
       ) AS candidates
     );
 
+CREATE OR REPLACE VIEW workspaces_current
+  COMMENT = 'What does the latest snapshot of workspaces say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    name,
+    created_at,
+    archived_at,
+    display_color,
+    data_residency_workspace_geo,
+    data_residency_default_inference_geo,
+    data_residency_allowed_inference_geos,
+    tags,
+    compartment_id,
+    external_key_id,
+    user_profile_id,
+    extra
+  FROM workspaces
+  WHERE
+    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+    AND date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(interval_start) AS snapshot_date
+        FROM sync_runs
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
+          AND asset = 'workspaces'
+          AND status = 'succeeded'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM workspaces
+        WHERE
+          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      ) AS candidates
+    );
+
 CREATE OR REPLACE VIEW invites_current
   COMMENT = 'What does the latest snapshot of invites say?'
 AS
@@ -249,49 +292,6 @@ AS
         SELECT
           MAX(date) AS snapshot_date
         FROM workspace_members
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-      ) AS candidates
-    );
-
-CREATE OR REPLACE VIEW workspaces_current
-  COMMENT = 'What does the latest snapshot of workspaces say?'
-AS
-  SELECT
-    date,
-    id,
-    organization_id,
-    type,
-    name,
-    created_at,
-    archived_at,
-    display_color,
-    data_residency_workspace_geo,
-    data_residency_default_inference_geo,
-    data_residency_allowed_inference_geos,
-    tags,
-    compartment_id,
-    external_key_id,
-    user_profile_id,
-    extra
-  FROM workspaces
-  WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-    AND date = (
-      SELECT
-        MAX(snapshot_date)
-      FROM (
-        SELECT
-          MAX(interval_start) AS snapshot_date
-        FROM sync_runs
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
-          AND asset = 'workspaces'
-          AND status = 'succeeded'
-        UNION ALL
-        SELECT
-          MAX(date) AS snapshot_date
-        FROM workspaces
         WHERE
           date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
       ) AS candidates
@@ -410,6 +410,7 @@ AS
     CAST(NULL AS VARCHAR) AS InvoiceId,
     'Anthropic' AS InvoiceIssuerName,
     c.cost AS ListCost,
+    'Standard' AS PricingCategory,
     c.cost AS PricingQuantity,
     c.currency AS PricingUnit,
     'Anthropic' AS ProviderName,
@@ -419,6 +420,7 @@ AS
     'Generative AI' AS ServiceSubcategory,
     COALESCE(w.workspace_id, c.workspace_id) AS SubAccountId,
     COALESCE(w.workspace_name, c.workspace_id) AS SubAccountName,
+    t.tags AS Tags,
     c.context_window AS x_ContextWindow,
     c.cost_type AS x_CostType,
     c.date AS x_Date,
@@ -437,7 +439,10 @@ AS
     ON o.id = COALESCE(c.organization_id, o.id)
   LEFT JOIN workspace_names AS w
     ON COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
-    AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '');
+    AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '')
+  LEFT JOIN workspaces_current AS t
+    ON t.id = w.workspace_id
+    AND COALESCE(t.organization_id, '') = COALESCE(c.organization_id, '');
 
 CREATE OR REPLACE VIEW usage_daily
   COMMENT = 'How many tokens were used each day, by workspace, API key, model and the other dimensions?'

@@ -18,6 +18,7 @@ SELECT
     CAST(NULL AS varchar) AS InvoiceId,
     'Anthropic' AS InvoiceIssuerName,
     c.cost AS ListCost,
+    'Standard' AS PricingCategory,
     c.cost AS PricingQuantity,
     c.currency AS PricingUnit,
     'Anthropic' AS ProviderName,
@@ -27,6 +28,7 @@ SELECT
     'Generative AI' AS ServiceSubcategory,
     coalesce(w.workspace_id, c.workspace_id) AS SubAccountId,
     coalesce(w.workspace_name, c.workspace_id) AS SubAccountName,
+    t.tags AS Tags,
     c.context_window AS x_ContextWindow,
     c.cost_type AS x_CostType,
     c.date AS x_Date,
@@ -46,3 +48,6 @@ LEFT JOIN organization_current AS o
 LEFT JOIN workspace_names AS w
     ON coalesce(w.organization_id, '') = coalesce(c.organization_id, '')
     AND coalesce(w.reported_workspace_id, '') = coalesce(c.workspace_id, '')
+LEFT JOIN workspaces_current AS t
+    ON t.id = w.workspace_id
+    AND coalesce(t.organization_id, '') = coalesce(c.organization_id, '')

@@ -1,0 +1,124 @@
+"""The demo lake: the same folder of Parquet files each time, for whoever queries a lake in a test.
+
+    organization = build_lake(tmp_path / "lake")
+    upload(tmp_path / "lake", aws.client("s3"), "bucket", "prefix")
+
+An invented organization is synced on three mornings through the Extractor, by HTTP from the
+simulator. What one would look for in a real lake is in it: a quiet week before the first use, a
+restated day, a run that failed, a last day that is not over yet, a key and a user that do nothing,
+and a workspace that costs after it was archived. By itself: `python -m tests.lakes FOLDER`.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+from uuid import UUID
+
+from anthropic_lake.api import Connection, Pace
+from anthropic_lake.errors import ApiError
+from anthropic_lake.extractor import Extractor, Request
+from anthropic_lake.lake import LocalLake
+from anthropic_lake.settings import read_settings
+from anthropic_lake.watermark import LocalWatermark
+from tests.simulator import AdminApiServer, Fault, Organization
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TODAY = date(2026, 11, 22)
+FIRST_DAY = date(2026, 9, 24)
+HISTORY_START = date(2026, 9, 17)
+RESTATED = date(2026, 11, 16)
+MORNINGS = tuple(datetime(2026, 11, day, 6, tzinfo=UTC) for day in (20, 21, 22))
+
+
+def build_lake(path: Path) -> Organization:
+    """Make the demo lake in a folder that is empty or not there yet.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        The organization as it is after the last sync: what the lake has to agree with.
+    """
+    organization = demo_organization()
+    clock = _Clock(MORNINGS[0])
+    with (
+        AdminApiServer(organization, now=lambda: clock.now) as api,
+        patch("uuid.uuid4", clock.identifier),
+    ):
+        extractor = _extractor(path, api, clock)
+        for morning in MORNINGS:
+            clock.now = morning
+            if morning == MORNINGS[1]:
+                organization.restate(RESTATED)
+                api.faults.append(Fault(match="/invites", status=403))
+            _sync(extractor, Request("schedule", morning), clock)
+            api.clear()
+    return organization
+
+
+def upload(path: Path, s3: Any, bucket: str, prefix: str = "") -> None:
+    """Copy a lake's objects into a bucket, with their keys below the prefix."""
+    for file in objects(path):
+        key = "/".join(filter(None, (prefix, file.relative_to(path).as_posix())))
+        s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+
+
+def objects(path: Path) -> Iterator[Path]:
+    """The Parquet files of a lake in a folder, in the order of their keys."""
+    return iter(sorted(path.glob("asset=*/date=*/*.parquet")))
+
+
+def demo_organization(today: date = TODAY) -> Organization:
+    """The invented one, and what deserves a second look; its use stays as it was drawn."""
+    organization = Organization.invent(seed=7, today=today)
+    key, user = organization.api_keys[-1], organization.users[0]
+    forgotten = {"id": "apikey_01Forgotten0000000000000", "name": "Forgotten", "status": "active"}
+    organization.api_keys.append({**key, **forgotten})
+    absent = {"id": "user_01Absent00000000000000000", "email": "absent@example.com"}
+    organization.users.append({**user, **absent, "name": "Absent O'Neil", "role": "developer"})
+    [archived] = [each for each in organization.workspaces if each["name"] == "Checkout: fraud"]
+    archived["archived_at"] = f"{today - timedelta(days=12)}T09:30:00.000000Z"
+    return organization
+
+
+class _Clock:
+    """A time that moves a second with each look, and identifiers that count."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.runs = 0
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def identifier(self) -> UUID:
+        self.runs += 1
+        return UUID(int=self.runs)
+
+
+def _extractor(path: Path, api: AdminApiServer, clock: _Clock) -> Extractor:
+    settings = read_settings(
+        {"ANTHROPIC_BASE_URL": api.url, "HISTORY_START": HISTORY_START.isoformat()}
+    )
+    connection = Connection(lambda: api.key, Pace(1_000_000), settings.base_url)
+    return Extractor(settings, connection, LocalLake(path), LocalWatermark(path), clock)
+
+
+def _sync(extractor: Extractor, request: Request, clock: _Clock) -> None:
+    """Sync all assets; a failed one leaves its row in sync_runs."""
+    for asset in extractor.settings.assets.values():
+        clock()
+        with suppress(ApiError):
+            extractor.run(asset, request, extractor.new_run(asset, request))
+
+
+if __name__ == "__main__":
+    build_lake(Path(sys.argv[1]))

@@ -1,0 +1,76 @@
+"""An Athena that follows a script, for what moto's does not do: several pages, and failures."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+Json = dict[str, Any]
+
+
+class ScriptedAthena:
+    """Answers each action with the next of its answers, the last one for ever.
+
+    Args:
+        script: By action, such as `StartQueryExecution`: the answers, an error as its code and
+            its message.
+    """
+
+    def __init__(self, script: Mapping[str, Sequence[Json | tuple[str, str]]]) -> None:
+        self.requests: list[tuple[str, Json]] = []
+        self._script = {action: list(answers) for action, answers in script.items()}
+        athena = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                action = self.headers["X-Amz-Target"].rpartition(".")[2]
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                status, answer = athena.answer(action, body)
+                text = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/x-amz-json-1.1")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def actions(self) -> list[str]:
+        return [action for action, _ in self.requests]
+
+    def answer(self, action: str, body: Json) -> tuple[int, Json]:
+        self.requests.append((action, body))
+        answers = self._script[action]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, tuple):
+            code, message = answer
+            return 400, {"__type": code, "message": message}
+        return 200, answer

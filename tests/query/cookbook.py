@@ -1,0 +1,101 @@
+"""The queries in docs/cookbook.md and what they give on the demo lake.
+
+    python -m tests.query.cookbook    rewrites them
+
+Between `<!-- query:NAME -->` and `<!-- /query -->` stands infra/queries/NAME.sql, as it is, with
+its result in DuckDB.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import fs
+
+from anthropic_lake.output import shown
+from anthropic_lake.query import query
+from anthropic_lake.reading import StoredLake
+from tests.lakes import TODAY, build_lake
+
+ROOT = Path(__file__).parents[2]
+COOKBOOK = ROOT / "docs" / "cookbook.md"
+QUERIES = ROOT / "infra" / "queries"
+PARAMETERS = {"${MonthlyBudgetUsd}": "10000"}
+_MOST_ROWS = 12
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^ *```(?P<language>sql|sh)\n(?P<text>.*?)^ *```", re.DOTALL | re.MULTILINE)
+_SNOWFLAKE = ROOT / "docs" / "snowflake.md"
+_MARKED = re.compile(r"<!-- query:(?P<name>\w+) -->\n.*?<!-- /query -->", re.DOTALL)
+
+
+def rendered(text: str, lake: StoredLake) -> str:
+    """The cookbook as it should be."""
+    return _MARKED.sub(lambda marked: _section(marked["name"], lake), text)
+
+
+def statement(name: str) -> str:
+    """A named query, with the parameters of the stack filled in."""
+    sql = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    for parameter, value in PARAMETERS.items():
+        sql = sql.replace(parameter, value)
+    return sql.strip()
+
+
+def answer(sql: str, lake: StoredLake) -> pa.Table:
+    """What a statement gives on the day of the demo lake."""
+    with query(sql, lake, today=TODAY) as result:
+        return result.read_all()
+
+
+def documented() -> Iterator[tuple[Path, str]]:
+    """Each SQL block, and each SELECT in a command line, of the pages that show some."""
+    for page in PAGES:
+        for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+            if block["language"] == "sh":
+                words = shlex.split(block["text"], comments=True)
+                yield from ((page, word) for word in words if word.upper().startswith("SELECT"))
+            elif page != _SNOWFLAKE:  # another dialect, run by its own tests
+                yield page, block["text"]
+
+
+def _section(name: str, lake: StoredLake) -> str:
+    sql = statement(name)
+    result = answer(sql, lake)
+    return "\n".join(
+        (
+            f"<!-- query:{name} -->",
+            f"```sql\n{sql}\n```",
+            "",
+            *_table(result),
+            *_more(result.num_rows),
+            "<!-- /query -->",
+        )
+    )
+
+
+def _table(result: pa.Table) -> list[str]:
+    """The first rows, as Markdown."""
+    rows = result.slice(0, _MOST_ROWS).to_pylist()
+    lines = [result.column_names, ["---"] * result.num_columns]
+    lines += [[shown(value).replace("|", r"\|") for value in row.values()] for row in rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _more(rows: int) -> list[str]:
+    return ["", f"And {rows - _MOST_ROWS} rows more."] if rows > _MOST_ROWS else []
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        build_lake(Path(folder))
+        lake = StoredLake(fs.LocalFileSystem(), folder, folder)
+        COOKBOOK.write_text(rendered(COOKBOOK.read_text(encoding="utf-8"), lake), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

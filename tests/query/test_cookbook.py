@@ -1,0 +1,44 @@
+"""Every SQL statement of the documentation runs on the demo lake and gives what is written."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from anthropic_lake.reading import StoredLake
+from tests.query.cookbook import (
+    COOKBOOK,
+    PARAMETERS,
+    QUERIES,
+    answer,
+    documented,
+    rendered,
+    statement,
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "sql"), [pytest.param(*each, id=each[0].stem) for each in documented()]
+)
+def test_a_statement_of_the_documentation_runs(page: Path, sql: str, lake: StoredLake) -> None:
+    assert answer(sql, lake).num_columns
+
+
+def test_the_cookbook_says_what_the_named_queries_are_and_give(lake: StoredLake) -> None:
+    text = COOKBOOK.read_text(encoding="utf-8")
+    assert rendered(text, lake) == text, "run `python -m tests.query.cookbook`"
+
+
+def test_every_named_query_is_in_the_cookbook() -> None:
+    shown = re.findall(r"<!-- query:(\w+) -->", COOKBOOK.read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(path.stem for path in QUERIES.glob("*.sql"))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in QUERIES.glob("*.sql")))
+def test_a_named_query_has_an_answer(name: str, lake: StoredLake) -> None:
+    assert answer(statement(name), lake).num_rows
+
+
+def test_the_parameters_of_the_named_queries_are_known() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in QUERIES.glob("*.sql")]
+    assert {name for text in texts for name in re.findall(r"\$\{\w+\}", text)} == set(PARAMETERS)
