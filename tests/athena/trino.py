@@ -27,6 +27,7 @@ MINIMUM_JAVA = 24
 CATALOG = "awsdatacatalog"  # what Athena calls Glue; the views of the template say it too
 REGION = "us-east-1"
 START_SECONDS = 180
+NODE_SECONDS = 30
 
 # The core without its plugins, and the one plugin that is needed: half of what the full
 # `trino-server` weighs.
@@ -78,15 +79,30 @@ class Trino:
 
     TIMESTAMP_MICROSECONDS: Mapping[str, str] = {f"{CATALOG}.timestamp_precision": "MICROSECONDS"}
 
-    def __init__(self, *, aws_endpoint: str, directory: Path) -> None:
+    def __init__(
+        self,
+        *,
+        aws_endpoint: str,
+        access_key: tuple[str, str],
+        directory: Path,
+        listed_once: str = "",
+        zone: str = "UTC",
+    ) -> None:
         """Prepare a server.
 
         Args:
             aws_endpoint: Where Glue and S3 are emulated, such as `http://127.0.0.1:5000`.
+            access_key: The id of a key and its secret.
             directory: An empty place for configuration and log.
+            listed_once: Tables, such as `lake.*`, whose partitions do not change any more: the
+                emulator takes its time to list one, and a query over the lake lists hundreds.
+            zone: The sessions' time zone, in which `current_date` is meant.
         """
         self._aws_endpoint = aws_endpoint
+        self._access_key, self._secret_key = access_key
         self._directory = directory
+        self._listed_once = listed_once
+        self._zone = zone
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -127,17 +143,29 @@ class Trino:
     ) -> Result:
         """Run one statement, names resolved in the Glue database `schema`.
 
+        On a busy machine the server has at times no node that knows the catalog; it is waited for.
+
         Raises:
             trino.exceptions.TrinoQueryError: Trino refused the statement or failed in it.
         """
+        deadline = time.monotonic() + NODE_SECONDS
+        while True:
+            try:
+                return self._query(sql, schema, session or {})
+            except TrinoQueryError as error:
+                if error.error_name != "NO_NODES_AVAILABLE" or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.25)
+
+    def _query(self, sql: str, schema: str | None, session: Mapping[str, str]) -> Result:
         with connect(  # type: ignore[no-untyped-call]
             host="127.0.0.1",
             port=self._port,
             user="athena",
             catalog=CATALOG,
             schema=schema,
-            timezone="UTC",
-            session_properties=dict(session or {}),
+            timezone=self._zone,
+            session_properties=dict(session),
         ) as connection:
             cursor = connection.cursor()
             cursor.execute(sql)
@@ -174,8 +202,8 @@ class Trino:
                 "hive.metastore": "glue",
                 "hive.metastore.glue.region": REGION,
                 "hive.metastore.glue.endpoint-url": self._aws_endpoint,
-                "hive.metastore.glue.aws-access-key": "testing",
-                "hive.metastore.glue.aws-secret-key": "testing",
+                "hive.metastore.glue.aws-access-key": self._access_key,
+                "hive.metastore.glue.aws-secret-key": self._secret_key,
                 "hive.partition-projection-enabled": "true",
                 "hive.timestamp-precision": "MILLISECONDS",  # Athena's
                 # moto has no GetColumnStatisticsForPartition: Trino would ask eleven times.
@@ -184,8 +212,10 @@ class Trino:
                 "s3.region": REGION,
                 "s3.endpoint": self._aws_endpoint,
                 "s3.path-style-access": "true",
-                "s3.aws-access-key": "testing",
-                "s3.aws-secret-key": "testing",
+                "s3.aws-access-key": self._access_key,
+                "s3.aws-secret-key": self._secret_key,
+                "hive.file-status-cache-tables": self._listed_once,
+                "hive.file-status-cache-expire-time": "1h",
             },
         )
 
@@ -206,7 +236,7 @@ class Trino:
             if not info.ok or info.json()["starting"]:
                 return False
             # Some seconds after its start the server still has no node that knows the catalog.
-            self.query("SELECT 1 FROM information_schema.schemata")
+            self._query("SELECT 1 FROM information_schema.schemata", None, {})
         except (requests.RequestException, TrinoQueryError):
             return False
         return True
