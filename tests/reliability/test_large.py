@@ -1,0 +1,43 @@
+"""Large inputs end well, or are refused by name, within the memory of a function.
+
+Each takes minutes, so they run in `make soak` and not in `make test`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.large import CASES
+
+ROOT = Path(__file__).parents[2]
+MOST_MIB = 1024
+EXPECTED = {
+    "an answer of 200 MB": "succeeded",
+    "an answer of 200 MB of long texts": "succeeded",
+    "a page of 1,000,000 rows": "succeeded",
+    "a day of 800,000 rows in hours": "succeeded",
+    "a decompression bomb": "TooLarge",
+    "a day of 2,000,000 rows in one answer": "TooLarge",
+    "a day of 2,000,000 rows in hours": "TooLarge",
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif("LARGE" not in os.environ, reason="takes minutes: LARGE=1, or make soak"),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_fits_into_the_memory_or_is_refused_by_name(case: str) -> None:
+    program = [sys.executable, "-m", "tests.reliability.large", case]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert result["ended"] == EXPECTED[case]
+    assert result["mib"] <= MOST_MIB

@@ -1,0 +1,158 @@
+"""A lake in a folder: whole files at every instant, by real SIGKILLs, and none beyond it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from anthropic_lake.errors import StorageError
+from anthropic_lake.lake import LocalLake
+from anthropic_lake.watermark import LocalWatermark
+from tests.simulator import AdminApiServer, Organization
+
+ROOT = Path(__file__).parents[2]
+TODAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+EFFECTS = range(1, 400)
+
+
+class Victims:
+    """A process that runs the extractor in a child, which kills itself at an effect on a file."""
+
+    def __init__(self, url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.reliability.victim", url, NOW.isoformat()],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, lake: Path, asset: str, kill_at: int) -> int:
+        """Run once, and give how the child ended: 0, or the negative number of a signal."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{kill_at} {asset} {lake}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Victims]:
+    organization = Organization.invent(today=TODAY, days=3, people=2, workspaces=1)
+    with AdminApiServer(organization, now=lambda: NOW) as api:
+        found = Victims(api.url)
+        yield found
+        found.close()
+
+
+def _files(lake: Path) -> dict[str, bytes]:
+    """The lake's objects; the temporary files of dead processes are not among them."""
+    return {str(p.relative_to(lake)): p.read_bytes() for p in sorted(lake.rglob("*.parquet"))}
+
+
+def _data(lake: Path) -> dict[str, bytes]:
+    return {name: body for name, body in _files(lake).items() if "sync_runs" not in name}
+
+
+@pytest.mark.parametrize("asset", ["cost_report", "users"])
+def test_sigkill_at_every_effect_on_a_file_leaves_whole_files(
+    asset: str, victims: Victims, tmp_path: Path
+) -> None:
+    assert victims.run(tmp_path / "whole", asset, 0) == 0
+    expected = _data(tmp_path / "whole")
+    deaths = 0
+    for effect in EFFECTS:
+        lake = tmp_path / str(effect)
+        status = victims.run(lake, asset, effect)
+        for name, body in _data(lake).items():
+            assert body == expected[name]
+        for path in lake.rglob("*.parquet"):
+            pq.read_table(path, partitioning=None)
+        stands = LocalWatermark(lake).get(asset)
+        if stands and asset == "cost_report":
+            dates = {name.split("date=")[1][:10] for name in _data(lake)}
+            assert {f"2026-11-{day}" for day in range(18, stands.day + 1)} <= dates
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        deaths += 1
+        if effect % 3 == 0:  # the next run mends it
+            assert victims.run(lake, asset, 0) == 0
+            assert _data(lake) == expected
+    assert deaths > 20
+
+
+# --- symbolic links ----------------------------------------------------------------------------
+
+
+def _inside(tmp_path: Path) -> tuple[Path, Path]:
+    lake, outside = tmp_path / "lake", tmp_path / "outside"
+    lake.mkdir()
+    outside.mkdir()
+    return lake, outside
+
+
+@pytest.mark.parametrize("place", ["asset=users", "asset=users/date=2026-11-20"])
+def test_a_folder_that_leads_out_of_the_lake_is_refused(place: str, tmp_path: Path) -> None:
+    lake, outside = _inside(tmp_path)
+    (lake / place).parent.mkdir(exist_ok=True)
+    (lake / place).symlink_to(outside)
+    with pytest.raises(StorageError, match="leads out of the lake"):
+        LocalLake(lake).put("asset=users/date=2026-11-20/users.parquet", b"x", "digest")
+    assert list(outside.iterdir()) == []
+
+
+def test_a_file_that_is_a_link_out_of_the_lake_is_refused(tmp_path: Path) -> None:
+    lake, outside = _inside(tmp_path)
+    (outside / "precious").write_bytes(b"precious")
+    (lake / "_watermarks").mkdir()
+    (lake / "_watermarks" / "users").symlink_to(outside / "precious")
+    with pytest.raises(StorageError, match="leads out of the lake"):
+        LocalWatermark(lake).put("users", TODAY)
+    assert (outside / "precious").read_bytes() == b"precious"
+
+
+def test_a_lake_that_is_reached_by_a_link_is_a_lake(tmp_path: Path) -> None:
+    lake, _ = _inside(tmp_path)
+    (tmp_path / "link").symlink_to(lake)
+    LocalWatermark(tmp_path / "link").put("users", TODAY)
+    assert LocalWatermark(lake).get("users") == TODAY
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_lake_that_cannot_be_written_is_a_named_error(tmp_path: Path) -> None:
+    lake, _ = _inside(tmp_path)
+    lake.chmod(0o500)
+    with pytest.raises(StorageError, match="cannot write"):
+        LocalLake(lake).put("asset=users/date=2026-11-20/users.parquet", b"x", "digest")
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    """Written beside its place first: what cannot be written whole is not there at all."""
+    resource = pytest.importorskip("resource")
+    lake, _ = _inside(tmp_path)
+    key = "asset=users/date=2026-11-20/users.parquet"
+    LocalLake(lake).put(key, b"old", "digest")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(StorageError, match="cannot write"):
+            LocalLake(lake).put(key, b"n" * 100_000, "digest")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (lake / key).read_bytes() == b"old"
+    assert len(list((lake / key).parent.iterdir())) == 1
