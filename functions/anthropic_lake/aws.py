@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _CONFIG = Config(
-    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 8}
+    connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 5}
 )
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,27 +74,16 @@ def _untagged(value: Any) -> Any:
     return _TYPES[name](text)
 
 
-@pytest.fixture(scope="package")
-def python() -> Path:
-    """The interpreter of fakesnow's environment."""
+@contextmanager
+def fakesnow(aws: EmbeddedAws) -> Iterator[Snowflake]:
+    """Start fakesnow on an account; skip, or fail in CI, where its environment is not made."""
     if not PYTHON.exists():
         reason = "no environment for fakesnow: run `make .venv-fakesnow/.installed`"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    return PYTHON
-
-
-@pytest.fixture(scope="package")
-def aws(python: Path) -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as account:
-        yield account
-
-
-@pytest.fixture(scope="package")
-def snowflake(python: Path, aws: EmbeddedAws) -> Iterator[Snowflake]:
     process = subprocess.Popen(
-        [python, "-W", "ignore", "-m", "tests.snowflake.driver"],
+        [PYTHON, "-W", "ignore", "-m", "tests.snowflake.driver"],
         cwd=ROOT,
         env={**os.environ, **aws.environment, "PYTHONPATH": ""},
         stdin=subprocess.PIPE,
@@ -103,3 +93,15 @@ def snowflake(python: Path, aws: EmbeddedAws) -> Iterator[Snowflake]:
     )
     yield Snowflake(process)
     process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="package")
+def aws() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as account:
+        yield account
+
+
+@pytest.fixture(scope="package")
+def snowflake(aws: EmbeddedAws) -> Iterator[Snowflake]:
+    with fakesnow(aws) as session:
+        yield session

@@ -4,88 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS
-from anthropic_lake.lake import LocalLake, S3Lake, object_key, write_day
+from anthropic_lake.catalog import TABLES, VIEWS
+from anthropic_lake.lake import object_key
 from anthropic_lake.schema import Table
-from infra.snowflake_ddl import name
+from tests.athena.engines import same
 from tests.aws.embedded import EmbeddedAws
-from tests.lakes import HISTORY_START, RESTATED, TODAY, build_lake, upload
+from tests.lakes import HISTORY_START, RESTATED, TODAY, build_lake
 from tests.snowflake.conftest import Snowflake, SnowflakeError, duckdb_rows
+from tests.snowflake.loading import NOT_EXECUTED, PREFIX, Loaded, load
 from tests.snowflake.scripts import SCRIPTS, kind, reload_statements, statements
 
-BUCKET, PREFIX = "snowflake-lake", "lake/anthropic"
-NOT_EXECUTED = (
-    "ALTER TASK",
-    "CREATE EXTERNAL TABLE",
-    "CREATE PROCEDURE",
-    "CREATE ROLE",
-    "CREATE STORAGE INTEGRATION",
-    "CREATE TASK",
-    "DESCRIBE STORAGE INTEGRATION",
-    "GRANT ROLE",
-    "GRANT SELECT ON ALL EXTERNAL TABLES IN SCHEMA",
-    "GRANT SELECT ON ALL TABLES IN SCHEMA",
-    "GRANT SELECT ON ALL VIEWS IN SCHEMA",
-    "GRANT SELECT ON FUTURE EXTERNAL TABLES IN SCHEMA",
-    "GRANT SELECT ON FUTURE TABLES IN SCHEMA",
-    "GRANT SELECT ON FUTURE VIEWS IN SCHEMA",
-    "GRANT USAGE ON DATABASE",
-    "GRANT USAGE ON SCHEMA",
-    "GRANT USAGE ON WAREHOUSE",
-    "SELECT DISTINCT",
-    "SHOW EXTERNAL TABLES IN SCHEMA",
-)
-"""Kinds of statements that fakesnow refuses."""
-
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("snowflake")]
-
-
-class Loaded:
-    """A lake in a folder and in S3, and its native tables and views in Snowflake."""
-
-    def __init__(self, folder: Path, snowflake: Snowflake, aws: EmbeddedAws) -> None:
-        self.folder = folder
-        self.snowflake = snowflake
-        self._lakes = LocalLake(folder), S3Lake(aws.client("s3"), BUCKET, PREFIX)
-
-    def reload(self, first: date, end: date, tables: Iterable[Table] = TABLES) -> None:
-        """Do what the procedure does."""
-        days = [
-            (first + timedelta(days=number)).isoformat() for number in range((end - first).days)
-        ]
-        self.snowflake.execute("BEGIN TRANSACTION")
-        for table in tables:
-            for sql in reload_statements(table.name, days, end.isoformat()):
-                self.snowflake.execute(sql)
-        self.snowflake.execute("COMMIT")
-
-    def restate(self, table: Table, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
-        """Overwrite a day's object in the folder and in S3."""
-        old = pq.read_table(self.folder / object_key(table.name, day), partitioning=None)
-        for lake in self._lakes:
-            assert write_day(lake, table, day, change(old), {}).changed
-
-    def rows(self, table: Table) -> list[tuple[Any, ...]]:
-        """All rows of a table with the columns of the other catalogs."""
-        columns = [each.name for each in (*table.all_columns, PARTITION)]
-        quoted = ", ".join(map(name, columns))
-        return self.snowflake.execute(f"SELECT {quoted} FROM loaded.{name(table.name)}").rows
-
-    def expected(self, table: Table) -> list[tuple[Any, ...]]:
-        columns = [each.name for each in (*table.all_columns, PARTITION)]
-        quoted = ", ".join(f'"{column}"' for column in columns)
-        return duckdb_rows(f'SELECT {quoted} FROM "{table.name}"', self.folder, TODAY).rows
 
 
 @pytest.fixture(scope="module")
@@ -94,35 +29,11 @@ def loaded(
 ) -> Loaded:
     folder = tmp_path_factory.mktemp("snowflake") / "lake"
     build_lake(folder)
-    s3 = aws.client("s3")
-    s3.create_bucket(Bucket=BUCKET)
-    upload(folder, s3, BUCKET, PREFIX)
-    for script in ("02_stage.sql", "05_copy.sql", "04_views.sql"):
-        for sql in statements(script):
-            if kind(sql) not in NOT_EXECUTED:
-                snowflake.execute(sql.replace("SYSDATE()", f"'{TODAY}'::TIMESTAMP_NTZ"))
-    lake = Loaded(folder, snowflake, aws)
-    lake.reload(HISTORY_START, TODAY + timedelta(days=1))
-    return lake
+    return load(folder, snowflake, aws, TODAY, HISTORY_START)
 
 
 def table(wanted: str) -> Table:
     return next(each for each in TABLES if each.name == wanted)
-
-
-def plain(value: Any) -> Any:
-    """A value as both engines give it: instants without a zone, all numbers exact."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    return value
-
-
-def same(found: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> None:
-    """Both have the same rows, each as often."""
-    left, right = (Counter(tuple(map(plain, row)) for row in rows) for rows in (found, expected))
-    assert left == right
 
 
 def test_fakesnow_refuses_what_is_listed(snowflake: Snowflake) -> None:

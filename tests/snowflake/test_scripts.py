@@ -153,7 +153,7 @@ def test_a_view_means_the_same_in_snowflake(trino: str, snowflake: str) -> None:
 
 
 def test_the_documentation_says_what_was_not_executed() -> None:
-    from tests.snowflake.test_fakesnow import NOT_EXECUTED
+    from tests.snowflake.loading import NOT_EXECUTED
 
     text = (ROOT / "docs" / "snowflake.md").read_text()
     (section,) = re.findall(r"## What has not been executed\n(.+?)\n## ", text + "\n## ", re.DOTALL)

@@ -166,7 +166,7 @@ def test_a_local_object_is_moved_to_its_place_and_leaves_nothing_beside_it(tmp_p
     after = (tmp_path / KEY).stat()
     assert [each.name for each in (tmp_path / KEY).parent.iterdir()] == ["cost_report.parquet"]
     assert before.st_ino != after.st_ino  # renamed over it, so readers never see half
-    assert after.st_mode & 0o777 == 0o644
+    assert after.st_mode & 0o777 == 0o600
 
 
 def test_a_local_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
