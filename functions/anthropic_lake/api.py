@@ -31,7 +31,7 @@ from anthropic_lake.paging import Paging
 
 ANTHROPIC_VERSION = "2023-06-01"
 BASE_URL = "https://api.anthropic.com"
-MOST_BYTES = 512 << 20
+MOST_BYTES = 204 << 20  # 1,024 MB of memory hold it and what is made of it
 
 _ATTEMPTS = 6
 _LONGEST_BACKOFF = 60.0
@@ -339,7 +339,8 @@ class AdminApi:
             if len(body) > most_bytes:
                 raise TooLarge(
                     self._say(
-                        f"an answer of more than {most_bytes >> 20} MiB: ask for less at once"
+                        f"an answer of more than {most_bytes >> 20} MiB: group by fewer "
+                        "dimensions, or by shorter time buckets"
                     )
                 )
             if time.monotonic() - started > give_up:

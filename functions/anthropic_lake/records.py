@@ -20,8 +20,10 @@ from anthropic_lake.uniform import uniform_rows
 ONE_DAY = timedelta(days=1)
 
 _BATCH = 1000
+_BATCH_BYTES = 32 << 20
 _LIMIT = ("limit", "1000")
 _MOST_BUCKETS = {"1d": 31, "1h": 168, "1m": 1440}
+_WIDTHS = {"1d": ONE_DAY, "1h": timedelta(hours=1), "1m": timedelta(minutes=1)}
 _SHRINK_ABOVE = 32 << 20
 _MOST_BYTES_OF_SEVERAL_BUCKETS = 128 << 20
 _MOST_BYTES_OF_A_DAY = 320 << 20  # of Arrow columns; sorting and writing take as much again, twice
@@ -60,9 +62,11 @@ class Day:
             TooLarge: The day would not fit into memory.
         """
         common = {"organization_id": answer.organization_id, **(shared or {})}
-        for start in range(0, len(texts), _BATCH):
+        affordable = _BATCH_BYTES * len(texts) // max(1, len(memoryview(answer.body)))
+        batch = max(1, min(_BATCH, affordable))
+        for start in range(0, len(texts), batch):
             try:
-                self._append(texts[start : start + _BATCH], common)
+                self._append(texts[start : start + batch], common)
             except FieldError as error:
                 raise _broken(self._asset, error.problem, answer, error.field) from None
 
@@ -246,7 +250,8 @@ def _time_buckets(
         except TooLarge:
             if limit == 1:
                 raise
-            limit = max(1, limit // 8)
+            left = -((at - window.end) // _WIDTHS[shape.width])
+            limit = max(1, min(limit, left) // 8)
 
 
 def _bucket_pages(

@@ -152,7 +152,12 @@ def main() -> None:
             folder = lake / "asset=usage_report" / f"date={day}"
             folder.mkdir(parents=True, exist_ok=True)
             rows = table(bucket, ",".join(sorted(names)), organization)
-            pq.write_table(rows, folder / "usage_report.parquet", compression="zstd")
+            pq.write_table(
+                rows,
+                folder / "usage_report.parquet",
+                compression="zstd",
+                use_dictionary=[each.name for each in rows.schema if each.type != pa.int64()],
+            )
 
 
 if __name__ == "__main__":

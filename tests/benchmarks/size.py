@@ -43,7 +43,7 @@ def main(options: Namespace) -> None:
             )
             reads.append(found)
     table(("usage rows a day", "JSON, MB", "Parquet, MB", f"JSON / Parquet ({AIM})"), sizes)
-    say(f"## What the cookbook's queries read of {DAYS} days, 5,000 usage rows a day\n")
+    say(f"### What the cookbook's queries read of {DAYS} days, 5,000 usage rows a day\n")
     lines = [
         [name, f"{read / 1e6:.2f}", f"{whole / 1e6:.2f}", f"{read / whole:.0%}"]
         for name, (read, whole) in reads[-1].items()
