@@ -119,9 +119,14 @@ def _chosen(settings: Settings, names: tuple[str, ...], interval: Interval | Non
     return [asset for asset in settings.assets.values() if asset.kind.dated or not interval]
 
 
+def _admin_key() -> str:
+    """Read the key of a laptop."""
+    return os.environ.get("ANTHROPIC_ADMIN_KEY", "")
+
+
 def _connection(settings: Settings, secret: str | None) -> Connection:
     """Set up the way to the API, and refuse an unusable key before the first request."""
-    read: Callable[[], str] = lambda: os.environ.get("ANTHROPIC_ADMIN_KEY", "")  # noqa: E731
+    read = _admin_key
     if secret:
         from anthropic_lake import aws  # noqa: PLC0415  boto3 is for AWS only
 
