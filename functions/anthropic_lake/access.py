@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from anthropic_lake import strict_json
-from anthropic_lake.api import AdminApi, Connection, Page, Params
+from anthropic_lake.api import AdminApi, Connection
 from anthropic_lake.assets import ASSETS, Asset, Kind
 from anthropic_lake.errors import ApiError, ContractBroken, MissingPermission, redact
+from anthropic_lake.paging import Page, Params
 from anthropic_lake.records import ONE_DAY
 
 
@@ -32,7 +33,7 @@ def organization(connection: Connection) -> str:
         ApiError: The API does not say.
     """
     answer = AdminApi(connection, "organization").get(ASSETS["organization"].path)
-    (found,) = strict_json.values([answer.body])
+    found = strict_json.value(answer.body)
     return f"{redact(str(found.get('id')))} {found.get('name')!r}"
 
 
@@ -52,19 +53,19 @@ def check(asset: Asset, connection: Connection, today: date) -> Access:
 def _check_fan_out(asset: Asset, over: Asset, api: AdminApi) -> Access:
     """Try the endpoint for the first of the things that it runs over."""
     page = next(api.pages(over.path, over.paging, [*over.params.items(), ("limit", "1")]))
-    if not page.records:
+    first = strict_json.items(page.data)[:1]
+    if not first:
         return Access(asset.name, "allowed", f"there are no {over.name} to try it with")
-    api.get(asset.path_of(_first_id(over, page)), [("limit", "1")])
+    api.get(asset.path_of(_id(over, first[0], page)), [("limit", "1")])
     return Access(asset.name, "allowed")
 
 
-def _first_id(asset: Asset, page: Page) -> str:
-    """Give the identifier of the first record of a page."""
+def _id(asset: Asset, record: strict_json.Text, page: Page) -> str:
+    """Give the identifier of a record of a page."""
     try:
-        (first,) = strict_json.values(page.records[:1])
-        return str(first["id"])
+        return str(strict_json.value(record)["id"])
     except (strict_json.InvalidJson, TypeError, KeyError):
-        request_id = page.answer.request_id
+        request_id = page.source.request_id
         raise ContractBroken(
             "expected an object with an id", asset=asset.name, field="data[]", request_id=request_id
         ) from None

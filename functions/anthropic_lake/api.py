@@ -1,12 +1,9 @@
-"""The Admin API over HTTP: key, headers, pacing, retries, and pages whose contract is checked."""
+"""The Admin API over HTTP: key, headers, pacing, retries."""
 
-import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import requests
 import urllib3
@@ -27,7 +24,7 @@ from anthropic_lake.errors import (
     TooLarge,
     redact,
 )
-from anthropic_lake.paging import Paging
+from anthropic_lake.paging import Answer, Page, Paging, Params, Source, Walk
 
 ANTHROPIC_VERSION = "2023-06-01"
 BASE_URL = "https://api.anthropic.com"
@@ -39,13 +36,11 @@ _LONGEST_RETRY_AFTER = 300.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
 _WHOLE_ANSWER_SECONDS = 600.0
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _TRANSIENT = {500, 502, 503, 504, 529}
 _SPEND_LIMIT = "enforced_spend_limit_reached"
 _OK = 200
 _LATER = "check the network or run again later; nothing is lost"
-
-Params = Sequence[tuple[str, str]]
 
 
 class Pace:
@@ -71,31 +66,6 @@ class Pace:
         self._next_free = max(self._next_free, now - self._burst * self._interval)
         self._next_free += self._interval
         return max(0.0, self._next_free - now)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A successful answer.
-
-    Args:
-        body: Its JSON object.
-        members: The texts of the object's members.
-        request_id: The vendor's id of the request.
-        organization_id: The organization that the key belongs to, None when it was not said.
-    """
-
-    body: Raw
-    members: dict[str, Raw]
-    request_id: str | None
-    organization_id: str | None
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page: the texts of its records, and the answer that it came in."""
-
-    records: list[Raw]
-    answer: Answer
 
 
 class _Transient(Exception):
@@ -197,61 +167,13 @@ class AdminApi:
             most_bytes: Longest body that is read.
 
         Raises:
-            ApiError: The walk cannot be finished.
+            ApiError: On the way, when the walk cannot be finished.
         """
-        cursor: list[tuple[str, str]] = []
-        seen: set[object] = set()
-        while True:
-            answer = self.get(path, [*params, *cursor], beta=beta, most_bytes=most_bytes)
-            if paging.cursor is None or paging.token is None:
-                yield Page([answer.body], answer)
-                return
-            page = Page(self._records(answer), answer)
-            token = self._next(answer, paging.token)
-            self._refuse_repetition(answer, token, seen)
-            yield page  # all of its contract is checked before any of it is used
-            if token is None:
-                return
-            cursor = [(paging.cursor, token)]
 
-    def _records(self, answer: Answer) -> list[Raw]:
-        """Give the texts of a page's records."""
-        if "data" not in answer.members:
-            raise self._broken("the page has no data", "data", answer)
-        try:
-            return strict_json.items(answer.members["data"])
-        except strict_json.InvalidJson:
-            raise self._broken("expected a list", "data", answer) from None
+        def ask(cursor: Params) -> Answer:
+            return self.get(path, [*params, *cursor], beta=beta, most_bytes=most_bytes)
 
-    def _next(self, answer: Answer, name: str) -> str | None:
-        """Give the token of the next page, None on the last one."""
-        more, token = (self._member(answer, field) for field in ("has_more", name))
-        if not isinstance(more, bool):
-            raise self._broken("expected true or false", "has_more", answer)
-        if not more:
-            return None
-        if not isinstance(token, str) or not token:
-            raise self._broken("has_more is true and there is no token to go on with", name, answer)
-        return token
-
-    def _member(self, answer: Answer, name: str) -> Any:  # noqa: ANN401
-        """Read one member of an answer."""
-        try:
-            return strict_json.values([answer.members.get(name, b"null")])[0]
-        except strict_json.InvalidJson as error:
-            raise self._broken(str(error), name, answer) from None
-
-    def _refuse_repetition(self, answer: Answer, token: str | None, seen: set[object]) -> None:
-        """Raise when a walk goes in circles; a page without records may come twice."""
-        data = memoryview(answer.members["data"])
-        marks = {token, hashlib.sha256(data).digest() if len(data) > len("[]") else None} - {None}
-        if marks & seen:
-            raise self._broken("a page or its token came twice in one walk", None, answer)
-        seen |= marks
-
-    def _broken(self, problem: str, field: str | None, answer: Answer) -> ContractBroken:
-        """Name what is wrong with an answer."""
-        return ContractBroken(problem, asset=self._asset, field=field, request_id=answer.request_id)
+        return Walk(ask, paging, self._asset)
 
     def get(
         self,
@@ -313,7 +235,7 @@ class AdminApi:
         except strict_json.InvalidJson as error:
             garbled = self._say(f"the answer is not usable JSON ({error}): {_LATER}", request_id)
             raise _Transient(ApiUnavailable(garbled, status=_OK, request_id=request_id)) from None
-        return Answer(Raw(body), members, request_id, self.organization_id)
+        return Answer(Raw(body), members, Source(request_id, self.organization_id))
 
     def _send(self, path: str, params: Params, beta: str | None) -> requests.Response:
         """Send one request; a redirect is not followed, for the key would go with it."""
@@ -383,7 +305,7 @@ _REFUSALS: dict[int, tuple[type[ApiError], str]] = {
 def _vendor_error(body: bytearray) -> tuple[str, str | None]:
     """Read the message and the error code from the vendor's error envelope."""
     try:
-        (envelope,) = strict_json.values([body])
+        envelope = strict_json.value(body)
         error = envelope["error"]
         message, details = error["message"], error.get("details") or {}
         return redact(str(message)), details.get("error_code")

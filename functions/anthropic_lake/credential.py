@@ -47,7 +47,7 @@ def _credential(secret: str) -> tuple[str, str]:
     if not secret.startswith("{"):
         return "api_key", _admin_key(secret)
     try:
-        (found,) = strict_json.values([secret.encode()])
+        found = strict_json.value(secret.encode())
     except strict_json.InvalidJson:
         raise SecretError(f"the secret is not valid JSON: {_HOW}") from None
     named = [name for name in ("api_key", "auth_token") if name in found]

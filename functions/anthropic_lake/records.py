@@ -1,32 +1,37 @@
 """An asset's records as the days of its tables, in ascending order."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from anthropic_lake import strict_json
-from anthropic_lake.api import MOST_BYTES, AdminApi, Answer, Page
+from anthropic_lake.any_records import AnyRecords
+from anthropic_lake.api import AdminApi
 from anthropic_lake.assets import Asset, Kind, TimeBuckets
 from anthropic_lake.errors import ContractBroken, NotFound, TooLarge
-from anthropic_lake.rows import FieldError, to_arrow, unknown_values
+from anthropic_lake.paging import Page, Source
+from anthropic_lake.rows import FieldError, Records, to_arrow
+from anthropic_lake.schema import STRING, Table
 from anthropic_lake.strict_json import Object
-from anthropic_lake.uniform import uniform_rows
+from anthropic_lake.uniform import uniform
 
 ONE_DAY = timedelta(days=1)
 
-_BATCH = 1000
-_BATCH_BYTES = 32 << 20
+_READ_AT_ONCE = 16 << 20
+_READ_IN_PARTS = 4 << 20
 _LIMIT = ("limit", "1000")
 _MOST_BUCKETS = {"1d": 31, "1h": 168, "1m": 1440}
 _WIDTHS = {"1d": ONE_DAY, "1h": timedelta(hours=1), "1m": timedelta(minutes=1)}
 _SHRINK_ABOVE = 32 << 20
 _MOST_BYTES_OF_SEVERAL_BUCKETS = 128 << 20
-_MOST_BYTES_OF_A_DAY = 320 << 20  # of Arrow columns; sorting and writing take as much again, twice
+_MOST_BYTES_OF_ONE_BUCKET = 448 << 20
+_MOST_BYTES_OF_A_DAY = 320 << 20  # of Arrow columns; sorting takes as much again, twice
 
 
 class Day:
@@ -49,65 +54,67 @@ class Day:
         self._bytes = 0
         self._parts: dict[str, list[pa.Table]] = {table.name: [] for table in asset.tables}
 
-    def add(self, texts: Sequence[Raw], answer: Answer, shared: Object | None = None) -> None:
+    def add(self, records: strict_json.Text, source: Source, shared: Object | None = None) -> None:
         """Add records.
 
         Args:
-            texts: Their JSON.
-            answer: The answer that they came in.
+            records: The JSON of a list of them.
+            source: Where they come from.
             shared: Fields that they have in common.
 
         Raises:
             ContractBroken: One of them cannot be a row.
             TooLarge: The day would not fit into memory.
         """
-        common = {"organization_id": answer.organization_id, **(shared or {})}
-        affordable = _BATCH_BYTES * len(texts) // max(1, len(memoryview(answer.body)))
-        batch = max(1, min(_BATCH, affordable))
-        for start in range(0, len(texts), batch):
+        common = {"organization_id": source.organization_id, **(shared or {})}
+        try:
+            self._append(records, common)
+        except strict_json.InvalidJson as error:
+            raise _broken(self._asset, str(error), source, "data[]") from None
+        except FieldError as error:
+            raise _broken(self._asset, error.problem, source, error.field) from None
+
+    def take_rows(self, table: Table) -> pa.Table:
+        """Give all rows of one of the tables and keep none of them."""
+        parts = self._parts.pop(table.name) or [table.schema.empty_table()]
+        return pa.concat_tables(parts).combine_chunks()  # one chunk is sorted in half the time
+
+    def _append(self, text: strict_json.Text, shared: Object) -> None:
+        """Add records, many at once where they are uniform."""
+        size = len(memoryview(text))
+        at_once = size if size <= _READ_AT_ONCE else _READ_IN_PARTS
+        for some in strict_json.parts(text, at_once):
+            records = uniform(self._asset.tables, some, shared)
             try:
-                self._append(texts[start : start + batch], common)
-            except FieldError as error:
-                raise _broken(self._asset, error.problem, answer, error.field) from None
+                made = self._made(records) if records else None
+            except FieldError:
+                made = None  # the general way names it
+            if made:
+                self._keep(made)
+                continue
+            for few in strict_json.parts(some, _READ_IN_PARTS):
+                self._keep(self._made(AnyRecords(_objects(few), shared)))
 
-    def rows(self, table: str) -> pa.Table:
-        """Give all rows of one of the tables."""
-        (schema,) = (each.schema for each in self._asset.tables if each.name == table)
-        return pa.concat_tables([schema.empty_table(), *self._parts[table]])
-
-    def _append(self, texts: Sequence[Raw], shared: Object) -> None:
-        """Add the rows that some records are in each of the tables."""
-        table, *others = self._asset.tables
-        if not others and (uniform := uniform_rows(table, texts, shared)):
-            self._keep(table.name, uniform)
-            self.unknown += unknown_values(table, uniform)
-            return
-        records = _objects(texts)
-        self._refuse_other_days(records)
-        for table in self._asset.tables:
-            rows, unknown = to_arrow(table, records, shared)
-            self._keep(table.name, rows)
-            self.unknown += unknown
-
-    def _keep(self, table: str, rows: pa.Table) -> None:
-        """Keep rows, unless the day would not fit into memory."""
-        self._bytes += rows.nbytes
-        if self._bytes > _MOST_BYTES_OF_A_DAY:
-            raise TooLarge(
-                f"{self._asset.name}: {self.date} has more than {_MOST_BYTES_OF_A_DAY >> 20} MiB "
-                "of rows: group by fewer dimensions, or by longer time buckets"
-            )
-        self._parts[table].append(rows)
-
-    def _refuse_other_days(self, records: list[Object]) -> None:
-        """Raise when a record says that it belongs to another day."""
-        field = self._asset.tables[0].partition_field
-        if field is None:
-            return
-        for record in records:
-            value = record.get(field)
-            if value is not None and _day_of(str(value)) != self.date:
+    def _made(self, records: Records) -> list[tuple[pa.Table, int]]:
+        """Make the rows of each table, and count what the tables do not know."""
+        if field := self._asset.tables[0].partition_field:
+            days = set(records.column(STRING, (field,))) - {None, UNSET}
+            if any(_day_of(each) != self.date for each in days):
                 raise FieldError(field, f"expected the day {self.date}, got another value")
+        return [to_arrow(table, records) for table in self._asset.tables]
+
+    def _keep(self, made: list[tuple[pa.Table, int]]) -> None:
+        """Keep rows, unless the day would not fit into memory."""
+        for table, (rows, unknown) in zip(self._asset.tables, made, strict=True):
+            self.unknown += unknown
+            self._bytes += rows.nbytes
+            if self._bytes > _MOST_BYTES_OF_A_DAY:
+                raise TooLarge(
+                    f"{self._asset.name}: {self.date} has more than "
+                    f"{_MOST_BYTES_OF_A_DAY >> 20} MiB of rows: group by fewer dimensions, or by "
+                    "longer time buckets"
+                )
+            self._parts[table.name].append(rows)
 
 
 def days(
@@ -142,7 +149,7 @@ def snapshot(asset: Asset, api: AdminApi, today: date) -> Day:
     day = Day(asset, today)
     if asset.fan_out is None:
         for page in api.pages(asset.path, asset.paging, _params(asset)):
-            day.add(page.records, page.answer)
+            day.add(page.data, page.source)
         return day
     for workspace in _workspace_ids(asset.fan_out, api):
         try:
@@ -151,7 +158,7 @@ def snapshot(asset: Asset, api: AdminApi, today: date) -> Day:
             day.warnings.append(f"workspace {workspace!r} is gone: its members are left out")
             continue
         for page in pages:
-            day.add(page.records, page.answer, {"workspace_id": workspace})
+            day.add(page.data, page.source, {"workspace_id": workspace})
     return day
 
 
@@ -164,8 +171,8 @@ def _workspace_ids(workspaces: Asset, api: AdminApi) -> list[str]:
     """List the workspaces that have members; first, so that no walk is open meanwhile."""
     day = Day(workspaces, date.min)
     for page in api.pages(workspaces.path, workspaces.paging, _params(workspaces)):
-        day.add(page.records, page.answer)
-    found: list[str] = day.rows(workspaces.name)["id"].to_pylist()
+        day.add(page.data, page.source)
+    found: list[str] = day.take_rows(workspaces.tables[0])["id"].to_pylist()
     return found
 
 
@@ -175,7 +182,7 @@ def _days_one_by_one(asset: Asset, api: AdminApi, start: date, end: date) -> Ite
         day = Day(asset, start)
         params = [("starting_at", start.isoformat()), *_params(asset)]
         for page in api.pages(asset.path, asset.paging, params):
-            day.add(page.records, page.answer)
+            day.add(page.data, page.source)
         yield day
         start += ONE_DAY
 
@@ -195,16 +202,18 @@ def _days_of_time_buckets(
     """Ask for many days at once and gather the time buckets of each."""
     asked_for = {"grouped_by": shape.grouped_by, "bucket_width": shape.width}
     day = Day(asset, window.start.date())
-    for bucket in _time_buckets(asset, shape, api, window):
-        while bucket.start >= _midnight(day.date + ONE_DAY):
-            yield day
-            day = Day(asset, day.date + ONE_DAY)
-        day.add(bucket.results, bucket.answer, {**bucket.fields, **asked_for})
-        finished = bucket.end == _midnight(day.date + ONE_DAY)
-        del bucket  # with it goes the page, which may be large
-        if finished:
-            yield day
-            day = Day(asset, day.date + ONE_DAY)
+    for buckets in _time_buckets(asset, shape, api, window):
+        while buckets:
+            bucket = buckets.popleft()
+            while bucket.start >= _midnight(day.date + ONE_DAY):
+                yield day
+                day = Day(asset, day.date + ONE_DAY)
+            day.add(bucket.results, bucket.source, {**bucket.fields, **asked_for})
+            finished = bucket.end == _midnight(day.date + ONE_DAY)
+            del bucket  # with the last one goes the page, which may be large
+            if finished:
+                yield day
+                day = Day(asset, day.date + ONE_DAY)
     while _midnight(day.date) < window.end:
         yield day
         day = Day(asset, day.date + ONE_DAY)
@@ -212,46 +221,46 @@ def _days_of_time_buckets(
 
 @dataclass(frozen=True)
 class _Bucket:
-    """One time bucket: its bounds, the texts of its rows, and its other fields."""
+    """One time bucket: its bounds, the text of the list of its rows, and its other fields."""
 
     start: datetime
     end: datetime
-    results: list[Raw]
+    results: Raw
     fields: Object
-    answer: Answer
+    source: Source
 
 
 def _time_buckets(
     asset: Asset, shape: TimeBuckets, api: AdminApi, window: _Window
-) -> Iterator[_Bucket]:
-    """Walk over the time buckets of a window, with fewer to a page once pages grow too large.
+) -> Iterator[deque[_Bucket]]:
+    """Walk over the time buckets of a window a page at a time, fewer to a page once pages grow.
 
     A page token is bound to its query, so another page size takes a new walk from where the last
     one stood.
     """
     at, limit = window.start, _MOST_BUCKETS[shape.width]
     while at < window.end:
+        left = -((at - window.end) // _WIDTHS[shape.width])
+        limit = min(limit, left)
         try:
             for page in _bucket_pages(asset, shape, api, (at, window.end), limit):
-                for text in page.records:
-                    bucket = _bucket(asset, text, page.answer, at, window.end)
-                    at = bucket.end
-                    yield bucket
-                    del bucket
-                size = len(memoryview(page.answer.body))
+                size, source = len(memoryview(page.data)), page.source
+                buckets = _buckets(asset, page, at, window.end)
+                del page
+                at = buckets[-1].end if buckets else at
+                yield buckets
                 if size > _SHRINK_ABOVE and limit > 1:
                     limit = max(1, limit * _SHRINK_ABOVE // size)
                     break
             else:
                 if at < window.answered_until:
                     problem = f"the report ends at {at:%Y-%m-%d %H:%M}, before the days asked for"
-                    raise _broken(asset, problem, page.answer, "data")
+                    raise _broken(asset, problem, source, "data")
                 return
         except TooLarge:
             if limit == 1:
                 raise
-            left = -((at - window.end) // _WIDTHS[shape.width])
-            limit = max(1, min(limit, left) // 8)
+            limit = max(1, limit // 8)
 
 
 def _bucket_pages(
@@ -272,45 +281,58 @@ def _bucket_pages(
         asset.paging,
         params,
         beta=",".join(betas) or None,
-        most_bytes=_MOST_BYTES_OF_SEVERAL_BUCKETS if limit > 1 else MOST_BYTES,
+        most_bytes=_MOST_BYTES_OF_SEVERAL_BUCKETS if limit > 1 else _MOST_BYTES_OF_ONE_BUCKET,
     )
 
 
-def _bucket(asset: Asset, text: Raw, answer: Answer, at: datetime, end: datetime) -> _Bucket:
-    """Read a time bucket, which must follow the last one inside the window and lie in one day."""
+def _buckets(asset: Asset, page: Page, at: datetime, end: datetime) -> deque[_Bucket]:
+    """Read a page's time buckets, which must follow each other from a time on and end in time."""
     try:
-        members = strict_json.members(text)
-        results = strict_json.items(members.pop("results", Raw(b"null")))
-        fields = dict(zip(members, strict_json.values(list(members.values())), strict=True))
+        members = strict_json.objects(page.data)
     except strict_json.InvalidJson as error:
-        raise _broken(asset, str(error), answer, "data[]") from None
+        raise _broken(asset, str(error), page.source, "data[]") from None
+    buckets = deque[_Bucket]()
+    for each in members:
+        buckets.append(_bucket(asset, each, page.source, at, end))
+        at = buckets[-1].end
+    return buckets
+
+
+def _bucket(
+    asset: Asset, members: dict[str, Raw], source: Source, at: datetime, end: datetime
+) -> _Bucket:
+    """Read a time bucket, which must not begin before a time and lie in one day."""
+    results = members.pop("results", Raw(b"null"))
+    if not strict_json.is_list(results):
+        raise _broken(asset, "expected a list", source, "data[].results")
+    try:
+        fields = {name: strict_json.value(text) for name, text in members.items()}
+    except strict_json.InvalidJson as error:
+        raise _broken(asset, str(error), source, "data[]") from None
     bounds = [_instant(fields.get(name)) for name in ("starting_at", "ending_at")]
     for bound, name in zip(bounds, ("starting_at", "ending_at"), strict=True):
         if bound is None:
             problem = "expected a timestamp with a zone, the time bucket has no identity without it"
-            raise _broken(asset, problem, answer, name)
+            raise _broken(asset, problem, source, name)
     start, stop = (bound for bound in bounds if bound)
     last_of_day = _midnight(start.date() + ONE_DAY)
     if not at <= start < stop <= min(end, last_of_day):
         problem = "a time bucket outside the window, out of order, or longer than a day"
-        raise _broken(asset, problem, answer, "starting_at")
-    return _Bucket(start, stop, results, fields, answer)
+        raise _broken(asset, problem, source, "starting_at")
+    return _Bucket(start, stop, results, fields, source)
 
 
-def _objects(texts: Sequence[Raw]) -> list[Object]:
-    """Read records, which are objects."""
-    try:
-        records = strict_json.values(texts)
-    except strict_json.InvalidJson as error:
-        raise FieldError("data[]", str(error)) from None
+def _objects(text: strict_json.Text) -> list[Object]:
+    """Read a list of records, which are objects."""
+    records: list[Object] = strict_json.value(text)
     if set(map(type, records)) - {dict}:
         raise FieldError("data[]", "expected an object")
     return records
 
 
-def _broken(asset: Asset, problem: str, answer: Answer, field: str) -> ContractBroken:
+def _broken(asset: Asset, problem: str, source: Source, field: str) -> ContractBroken:
     """Name what is wrong with an answer."""
-    return ContractBroken(problem, asset=asset.name, field=field, request_id=answer.request_id)
+    return ContractBroken(problem, asset=asset.name, field=field, request_id=source.request_id)
 
 
 def _midnight(day: date) -> datetime:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from anthropic_lake import __version__
+from anthropic_lake.any_records import AnyRecords
 from anthropic_lake.api import ANTHROPIC_VERSION, AdminApi
 from anthropic_lake.errors import ApiError, LakeError, redact
 from anthropic_lake.lake import Lake, write_day
@@ -92,6 +93,13 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     spend_usd: dict[date, Decimal] = field(default_factory=dict)
 
+    @property
+    def days_asked_for(self) -> int:
+        """How many days the run was asked for; 0 before it knows."""
+        if not self.interval_start or not self.interval_end:
+            return 0
+        return (self.interval_end - self.interval_start).days
+
     def summary(self) -> dict[str, Any]:
         """Give the run as values that JSON knows: dates and times as ISO text."""
         values = asdict(self)
@@ -151,7 +159,7 @@ def _put(run: Run, lake: Lake) -> None:
     """Put the run's row."""
     names = {column.name for column in SYNC_RUNS.all_columns}
     record = {name: value for name, value in run.summary().items() if name in names}
-    rows, _ = to_arrow(SYNC_RUNS, [record], {})
+    rows, _ = to_arrow(SYNC_RUNS, AnyRecords([record]))
     write_day(lake, SYNC_RUNS, run.started_at.date(), rows, {}, name=run.run_id)
 
 

@@ -1,6 +1,7 @@
 """Columns and tables: their types in Arrow and in the languages of the catalogs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -110,7 +111,7 @@ class Table:
             path=self.organization_field,
         )
 
-    @property
+    @cached_property
     def all_columns(self) -> tuple[Column, ...]:
         """Every column of the table in its published order."""
         return (*self.key, self.organization_id, *self.columns, EXTRA, *self.later_columns)
@@ -120,7 +121,7 @@ class Table:
         """Number of columns: published columns are only ever appended to."""
         return len(self.all_columns)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """Arrow schema of the table's files, without the partition's date."""
         return pa.schema([pa.field(column.name, column.type.arrow) for column in self.all_columns])

@@ -1,7 +1,7 @@
 """JSON as this project reads it: numbers exact, and no member lost to a key that stands twice."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, DecimalException
 from typing import Any
 
@@ -14,6 +14,7 @@ Text = bytes | bytearray | msgspec.Raw
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _encode_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
@@ -30,19 +31,41 @@ class DuplicateKey(InvalidJson):
     """A key stands twice in one object, so one of its values would be lost."""
 
 
+def value(text: Text) -> Any:  # noqa: ANN401
+    """Read a text whole: whole numbers of any size as int, others as Decimal."""
+    try:
+        found = _decode(text)
+        kept = _quotes(_encode(found))
+    except _REFUSED as error:
+        raise InvalidJson(str(error)) from None
+    _refuse_lost(text, kept)
+    return found
+
+
 def members(text: Text) -> dict[str, msgspec.Raw]:
     """Split the text of one object into the texts of its members."""
     try:
         found = _decode_members(text)
     except _REFUSED as error:
         raise InvalidJson(f"not a JSON object: {error}") from None
-    names = b"".join(map(_encode, found))
-    compact = (
-        len("{}") + len(names) + sum(len(memoryview(raw)) + len(":,") for raw in found.values())
-    )
-    if len(memoryview(text)) != compact - len(","):  # else nothing can be lost
-        _refuse_lost(text, _quotes(names) + sum(map(_quotes, found.values())))
+    _refuse_lost_members(text, _compact_size(found), [found])
     return found
+
+
+def objects(text: Text) -> list[dict[str, msgspec.Raw]]:
+    """Split the text of one list of objects into the texts of their members."""
+    try:
+        found = _decode_objects(text)
+    except _REFUSED as error:
+        raise InvalidJson(f"not a JSON list of objects: {error}") from None
+    compact = len("[") + sum(_compact_size(each) + len(",") for each in found)
+    _refuse_lost_members(text, compact, found)
+    return found
+
+
+def is_list(text: Text) -> bool:
+    """Tell whether the text of one value is that of a list."""
+    return bytes(memoryview(text)[:1]) == b"["
 
 
 def items(text: Text) -> list[msgspec.Raw]:
@@ -53,23 +76,45 @@ def items(text: Text) -> list[msgspec.Raw]:
         raise InvalidJson(f"not a JSON list: {error}") from None
 
 
-def values(texts: Sequence[Text]) -> list[Any]:
-    """Read texts whole: whole numbers of any size as int, others as Decimal."""
-    joined = b"[%b]" % b",".join(texts)
-    try:
-        found: list[Any] = _decode(joined)
-        kept = _quotes(_encode(found))
-    except _REFUSED as error:
-        raise InvalidJson(str(error)) from None
-    if len(found) != len(texts):
-        raise InvalidJson("a text holds nothing, or several values")
-    _refuse_lost(joined, kept)
-    return found
+def joined(texts: Sequence[Text]) -> bytes:
+    """Put the texts of items together to that of their list."""
+    return b"[%b]" % b",".join(texts)
+
+
+def parts(text: Text, size: int) -> Iterator[Text]:
+    """Split the text of one list into texts of lists of about so many bytes, if it is longer."""
+    length = len(memoryview(text))
+    if length <= size:
+        yield text
+        return
+    found = items(text)
+    step = max(1, len(found) * size // length)
+    while found:
+        yield joined(found[:step])
+        del found[:step]
+
+
+def all_kept(text: Text, again: bytes) -> bool:
+    """Tell whether a text that was read and written again has all its members still."""
+    return len(memoryview(text)) == len(again) or _quotes(text) == _quotes(again)
 
 
 def text_of(value: Any) -> str:  # noqa: ANN401
     """Write a value as compact JSON with sorted keys; decimals keep all their digits."""
     return _encode_sorted(value).decode()
+
+
+def _compact_size(found: dict[str, msgspec.Raw]) -> int:
+    """Give the size of an object, that has members, when it is written without white space."""
+    sizes = (len(_encode(name)) + len(memoryview(raw)) for name, raw in found.items())
+    return len("{") + sum(size + len(":,") for size in sizes)
+
+
+def _refuse_lost_members(text: Text, compact: int, found: Sequence[dict[str, msgspec.Raw]]) -> None:
+    """Raise when a text, of this size without white space, holds more than was found in it."""
+    if len(memoryview(text)) != compact:
+        names = sum(_quotes(_encode(name)) for each in found for name in each)
+        _refuse_lost(text, names + sum(_quotes(raw) for each in found for raw in each.values()))
 
 
 def _refuse_lost(text: Text, kept: int) -> None:

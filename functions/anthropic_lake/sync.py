@@ -159,7 +159,7 @@ def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
         about["bucket_width"] = asset.time_buckets.width
     written: list[Written] = []
     for table in asset.tables:
-        rows = day.rows(table.name)
+        rows = day.take_rows(table)
         written.append(write_day(lake, table, day.date, rows, about))
         if "amount_usd" in rows.column_names:
             run.spend_usd[day.date] = pc.sum(rows["amount_usd"]).as_py() or Decimal(0)

@@ -1,97 +1,268 @@
-"""Records that hold just what their table knows, read in a fraction of the time.
+"""Records that hold just what their tables know, read in a fraction of the time.
 
-A report's rows nearly always have the declared fields, of the declared types, and no others. Such
-records are read straight into typed objects. Whatever else a text holds, `uniform_rows` gives None
-and the general way of `rows` reads it: it keeps the unknown, and names what is wrong.
+Reports nearly always have the declared fields, of the declared types, and no others. Such records
+are read straight into typed objects. Whatever else a text holds, `uniform` gives None and the
+general way of `any_records` reads it: it keeps the unknown, and names what is wrong.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
-from types import NoneType
+from itertools import chain
 from typing import Any
 
 import msgspec
 import pyarrow as pa
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec.structs import astuple
 
-from anthropic_lake.rows import FieldError, column_array, known_fields
-from anthropic_lake.schema import BOOLEAN, DATE, INTEGER, STRING, TIMESTAMP, Column, Table
+from anthropic_lake import strict_json
+from anthropic_lake.rows import OURS, Known, Records, amount, column_array, known_fields, naming
+from anthropic_lake.schema import (
+    BOOLEAN,
+    DATE,
+    EXTRA,
+    INTEGER,
+    JSON,
+    MONEY,
+    STRING,
+    TIMESTAMP,
+    Column,
+    Table,
+)
+from anthropic_lake.schema import Type as ColumnType
 
-_PYTHON: Mapping[object, type] = {
+_PYTHON: Mapping[ColumnType, type] = {
     STRING: str,
     TIMESTAMP: str,
     DATE: str,
     INTEGER: int,
     BOOLEAN: bool,
+    MONEY: Raw,
+    JSON: Raw,
 }
 _encode = msgspec.json.Encoder().encode
 
 
-def uniform_rows(table: Table, texts: Sequence[Raw], shared: Mapping[str, Any]) -> pa.Table | None:
-    """Make a table's rows from the texts of records, None unless they are uniform.
+def uniform(
+    tables: tuple[Table, ...], text: strict_json.Text, shared: Mapping[str, Any]
+) -> Records | None:
+    """Read the text of a list of records, None unless they are uniform.
 
     Args:
-        table: The table whose columns are filled.
-        texts: The JSON of the records.
+        tables: The tables that are made of the records.
+        text: The JSON of the list.
         shared: Fields that all the records have in common.
     """
-    decode = _decoder(table)
-    if decode is None or not shared.keys() <= known_fields(table).keys():
+    if not shared.keys() - known_fields(tables[0]).keys() <= OURS:
         return None
-    text = b"[%b]" % b",".join(texts)
+    shape = _shape_of(tables, frozenset(shared) - {tables[0].organization_field})
+    if shape is None:
+        return None
     try:
-        records = decode(text)
-        if len(_encode(records)) != len(text):  # a key stands twice, or the text is not compact
+        records = _decoder(shape.struct)(text)
+        if not strict_json.all_kept(text, _encode(records)):
             return None
-        arrays = [_array(column, records, shared) for column in table.all_columns]
-    except (ValueError, AttributeError):
+    except ValueError:
         return None
-    return pa.Table.from_arrays(arrays, schema=table.schema)
+    return _UniformRecords(shape, records, shared)
+
+
+class _UniformRecords(Records):
+    """Records read into typed objects.
+
+    Args:
+        shape: Their type.
+        records: The objects.
+        shared: Fields that all of them have in common; a record's own value goes first.
+    """
+
+    def __init__(
+        self, shape: "_Shape", records: Sequence[Struct], shared: Mapping[str, Any]
+    ) -> None:
+        self._shape = shape
+        self._count = len(records)
+        self._shared = shared
+        self._values = dict(_transposed(shape, records))
+        self._elements: dict[str, _UniformRecords] = {}
+        self._made: dict[str, list[Any]] = {}
+
+    def array(self, column: Column) -> pa.Array:
+        """Repeat what is shared."""
+        path = column.paths[0]
+        if path in self._values or path not in self._shared:
+            return super().array(column)
+        (one,) = column_array(column, [self._shared[path]])
+        return pa.repeat(one, self._count)
+
+    def column(self, kind: ColumnType, paths: tuple[str, ...]) -> Sequence[Any]:
+        """Give the values as they are, but for those that have to be made, once."""
+        (path,) = paths
+        if "[]." not in path and kind not in (MONEY, JSON):
+            return self._at(path)
+        if path not in self._made:
+            self._made[path] = self._make(kind, path)
+        return self._made[path]
+
+    def extras(self, known: Known) -> tuple[list[str | None], int]:  # noqa: ARG002
+        """Give none: whatever the records hold is known."""
+        return [None] * self._count, 0
+
+    def has(self, name: str) -> Iterable[bool]:
+        """Look into each record."""
+        return (value is not UNSET for value in self._values.get(name, [UNSET] * self._count))
+
+    def counts(self, name: str) -> list[int]:
+        """Count the elements."""
+        return [len(found or ()) for found in self._values[f"{name}[]"]]
+
+    def elements(self, name: str) -> "_UniformRecords":
+        """Put the lists one after the other."""
+        if name not in self._elements:
+            lists = (found or () for found in self._values[f"{name}[]"])
+            found = list(chain.from_iterable(lists))
+            self._elements[name] = _UniformRecords(self._shape.below[f"{name}[]"], found, {})
+        return self._elements[name]
+
+    def _at(self, path: str) -> Sequence[Any]:
+        """Give the values at a path; a field that is null or absent takes the shared value."""
+        values, shared = self._values.get(path), self._shared.get(path)
+        if values is None:
+            return [shared] * self._count
+        if shared is None:
+            return values
+        return [shared if value is None or value is UNSET else value for value in values]
+
+    def _make(self, kind: ColumnType, path: str) -> list[Any]:
+        """Combine the values of lists, and read money and JSON from their texts."""
+        if "[]." in path:
+            return self._combined(kind, path)
+        with naming(path, kind):
+            return list(map(_amount if kind is MONEY else _json, self._at(path)))
+
+
+def _amount(text: Raw | UnsetType | None) -> Any:  # noqa: ANN401
+    """Read an amount, which is written as a text or as a number."""
+    if text is None or text is UNSET or (read := bytes(text).decode()) == "null":
+        return None
+    return amount(read[1:-1] if read.startswith('"') else read)
+
+
+def _json(value: Raw | dict[str, Struct] | UnsetType | None) -> str | None:
+    """Give the canonical JSON text of a value, None where it is null or absent."""
+    if isinstance(value, Raw):
+        value = strict_json.value(value)
+    return None if value is None or value is UNSET else strict_json.text_of(value)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A type of objects that may have some fields and no others.
+
+    Args:
+        struct: The type.
+        names: Its fields; those of lists end in `[]`.
+        below: The types of the objects in fields: the field itself, or what its list or map holds.
+        maps: The known keys of the fields that are maps: all their objects are of one type.
+    """
+
+    struct: type[Struct]
+    names: tuple[str, ...]
+    below: Mapping[str, "_Shape"]
+    maps: Mapping[str, tuple[str, ...]]
 
 
 @cache
-def _decoder(table: Table) -> Callable[[bytes], list[Any]] | None:
-    """Make a decoder of a table's records, None where a column is more than one plain value."""
+def _decoder(struct: type[Struct]) -> Callable[[strict_json.Text], list[Any]]:
+    """Make a decoder of lists of such objects."""
+    return msgspec.json.Decoder(list[struct]).decode  # type: ignore[valid-type]
+
+
+@cache
+def _shape_of(tables: tuple[Table, ...], shared: frozenset[str]) -> _Shape | None:
+    """Give the type of the records that tables are made of, without what only they share.
+
+    None where a value may stand at one of several paths.
+    """
+    if any(len(column.paths) > 1 for table in tables for column in table.all_columns):
+        return None
     fields: dict[str, Any] = {}
-    for column in table.all_columns:
-        if column.name == "extra":
+    for path, kind in sorted(_paths(tables), key=lambda each: each[1] is JSON):
+        *parents, name = path.split(".")
+        if path.partition(".")[0] in shared:
             continue
-        if column.type not in _PYTHON or len(column.paths) > 1 or "[]" in column.paths[0]:
-            return None
-        *parents, name = column.paths[0].split(".")
         at = fields
         for parent in parents:
             at = at.setdefault(parent, {})
-        at[name] = _PYTHON[column.type]
-    return msgspec.json.Decoder(list[_struct(table.name, fields)]).decode  # type: ignore[misc]
+        if name in at and kind is JSON:  # all of an object of which parts are columns too
+            at[name] = _Map(at[name])
+        at.setdefault(name, _PYTHON[kind])
+    return _shape(tables[0].name, fields)
 
 
-def _struct(name: str, fields: Mapping[str, Any]) -> type:
-    """Make a type of objects that may have some fields and no others."""
-    kinds = {
-        field: _struct(field, kind) if isinstance(kind, dict) else kind
-        for field, kind in fields.items()
-    }
-    return msgspec.defstruct(
-        name,
-        [(field, kind | None | UnsetType, UNSET) for field, kind in kinds.items()],
+class _Map(dict[str, Any]):
+    """The types of the values of a map's known keys; it may have others."""
+
+
+def _paths(tables: tuple[Table, ...]) -> Iterator[tuple[str, ColumnType]]:
+    """Give the path and type of all values; an exploded table's own are those of the elements."""
+    first: set[str] = set()
+    for table in tables:
+        if table.partition_field:
+            yield table.partition_field, STRING
+        for column in table.all_columns:
+            if column is EXTRA or column.paths[0] in first:
+                continue
+            prefix = f"{table.explode}[]." if table.explode else ""
+            yield prefix + column.paths[0], column.type
+            if column.usd_where:
+                yield prefix + column.usd_where, STRING
+        first |= {column.paths[0] for column in table.all_columns}
+
+
+def _shape(name: str, fields: Mapping[str, Any]) -> _Shape:
+    """Make a type of objects from the types of their fields; those of objects are nested."""
+    below, maps = {}, {}
+    for field, kind in fields.items():
+        if isinstance(kind, _Map):
+            maps[field] = tuple(kind)
+            below[field] = _shape(field, dict(ChainMap(*kind.values())))
+        elif isinstance(kind, dict):
+            below[field] = _shape(field, kind)
+    kinds = {field: kind for field, kind in fields.items() if field not in below}
+    for field, shape in below.items():
+        held: Any = shape.struct
+        kinds[field] = (
+            dict[str, held] if field in maps else list[held] if field.endswith("[]") else held
+        )
+    struct = msgspec.defstruct(
+        name.removesuffix("[]"),
+        [
+            (field.removesuffix("[]"), kind if kind is Raw else kind | None | UnsetType, UNSET)
+            for field, kind in kinds.items()
+        ],
         forbid_unknown_fields=True,
         gc=False,
     )
+    return _Shape(struct, tuple(kinds), below, maps)
 
 
-def _array(column: Column, records: Sequence[Any], shared: Mapping[str, Any]) -> pa.Array:
-    """Read one column of all records."""
-    if column.name == "extra":
-        return pa.nulls(len(records), column.type.arrow)
-    values = list(map(attrgetter(column.paths[0]), records))
-    default = shared.get(column.paths[0])
-    types = set(map(type, values))
-    if types == {UnsetType}:
-        values = [default] * len(values)
-    elif UnsetType in types or (default is not None and NoneType in types):
-        values = [default if value is None or value is UNSET else value for value in values]
-    if column.required and None in values:
-        raise FieldError(column.paths[0], "is missing")
-    return column_array(column, values)
+def _transposed(
+    shape: _Shape, records: Sequence[Struct], parent: str = ""
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Give the path of each field and its values in all records."""
+    columns = list(zip(*map(astuple, records), strict=True)) or [()] * len(shape.names)
+    for name, values in zip(shape.names, columns, strict=True):
+        path = parent + name
+        yield path, values
+        if name not in shape.below or name.endswith("[]"):
+            continue
+        below = shape.below[name]
+        nothing = below.struct()
+        if name not in shape.maps:
+            found = [value or nothing for value in values]
+            yield from _transposed(below, found, f"{path}.")
+        for key in shape.maps.get(name, ()):
+            found = [(value and value.get(key)) or nothing for value in values]
+            yield from _transposed(below, found, f"{path}.{key}.")

@@ -39,7 +39,7 @@ def feed(asset: Asset, body: bytes) -> list[pa.Table] | LakeError:
             (day,) = days(asset, api, DAY, end, complete_end=end)
         else:
             day = snapshot(asset, api, DAY)
-        return [day.rows(table.name) for table in asset.tables]
+        return [day.take_rows(table) for table in asset.tables]
     except LakeError as error:
         return error
 

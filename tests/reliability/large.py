@@ -164,6 +164,7 @@ def _bomb(megabytes: int) -> Iterator[Iterator[bytes]]:
 Case = tuple[str, Callable[[], Iterator[Iterator[bytes]]], dict[str, str]]
 CASES: dict[str, Case] = {
     "an answer of 200 MB": ("usage_report", lambda: _one_bucket(420_000), {}),
+    "a day of 900,000 rows in one answer": ("usage_report", lambda: _one_bucket(900_000), {}),
     "an answer of 200 MB of long texts": ("users", lambda: _long_names(200), {}),
     "a page of 1,000,000 rows": ("users", lambda: _users(1_000_000), {}),
     "a day of 2,000,000 rows in one answer": ("usage_report", lambda: _one_bucket(2_000_000), {}),

@@ -74,7 +74,7 @@ def test_a_workspace_that_vanishes_between_two_pages_leaves_none_of_its_members(
         return Reply({"data": [{"id": "wrkspc_1"}], "has_more": False, "last_id": "wrkspc_1"})
 
     day = snapshot(asset, talk(answer, asset=asset.name).api, DAY)
-    assert day.rows(asset.name).num_rows == 0
+    assert day.take_rows(asset.tables[0]).num_rows == 0
     assert len(day.warnings) == 1
 
 

@@ -60,7 +60,7 @@ def tokened(ids: list[int], token: str | None) -> Reply:
 def walk(talk: Talk, paging: Paging, **given: Any) -> list[str]:
     """The ids on all pages."""
     pages = talk.api.pages(PATH, paging, [("limit", "2")], **given)
-    return [json.loads(bytes(text))["id"] for page in pages for text in page.records]
+    return [record["id"] for page in pages for record in json.loads(bytes(page.data))]
 
 
 def broken(*replies: Reply, paging: Paging = Paging.PAGE_TOKEN) -> ContractBroken:
@@ -84,7 +84,7 @@ def test_a_request_carries_key_version_and_agent_and_no_beta() -> None:
     assert asked.headers["anthropic-version"] == "2023-06-01"
     assert asked.headers["user-agent"] == f"anthropic-lake/{__version__}"
     assert "anthropic-beta" not in asked.headers
-    assert (answer.request_id, answer.organization_id) == ("req_001", ORGANIZATION)
+    assert (answer.source.request_id, answer.source.organization_id) == ("req_001", ORGANIZATION)
 
 
 def test_a_beta_is_asked_for_where_one_is_needed() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from anthropic_lake import strict_json
+from anthropic_lake.any_records import AnyRecords
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.catalog import TABLES
 from anthropic_lake.rows import FieldError, to_arrow
@@ -54,7 +55,9 @@ def rows(table: str, *records: Json, **shared: Any) -> list[Json]:
     """The rows of records, which go through JSON text as they do in a run."""
     texts = [json.dumps(record, default=_raw).replace('"@', "").replace('@"', "").encode()
              for record in records]  # fmt: skip
-    found, _unknown = to_arrow(BY_NAME[table], strict_json.values(texts), shared)
+    found, _unknown = to_arrow(
+        BY_NAME[table], AnyRecords(strict_json.value(strict_json.joined(texts)), shared)
+    )
     assert found.schema == BY_NAME[table].schema
     result: list[Json] = found.to_pylist()
     return result
@@ -71,7 +74,7 @@ def row(table: str, record: Json, **shared: Any) -> Json:
 
 
 def unknown(table: str, *records: Json) -> int:
-    return to_arrow(BY_NAME[table], list(records), {})[1]
+    return to_arrow(BY_NAME[table], AnyRecords(list(records)))[1]
 
 
 def refused(table: str, *records: Json, **shared: Any) -> FieldError:
@@ -94,7 +97,7 @@ def test_a_record_of_known_fields_is_a_row_without_extra() -> None:
 
 def test_no_records_are_no_rows_of_the_full_schema() -> None:
     for table in TABLES:
-        found, count = to_arrow(table, [], {"organization_id": "org-1"})
+        found, count = to_arrow(table, AnyRecords([], {"organization_id": "org-1"}))
         assert (found.num_rows, found.schema, count) == (0, table.schema, 0)
 
 
@@ -498,6 +501,13 @@ def test_each_model_is_a_row_that_repeats_the_parents_key_and_not_its_metrics() 
     assert not any(name.startswith("core_metrics") for name in found[0])
 
 
+def test_a_field_that_an_element_has_itself_is_not_that_of_its_record() -> None:
+    models = [{"model": "a", "terminal_type": "tmux"}, {"model": "b"}]
+    session = {**SESSION, "terminal_type": "vscode"}
+    found = rows("claude_code_model_usage", {**session, "model_breakdown": models}, session)
+    assert [each["terminal_type"] for each in found] == ["tmux", "vscode"]
+
+
 def test_the_records_day_is_the_partition_and_no_column() -> None:
     found = row("claude_code_usage", SESSION)
     assert "date" not in found
@@ -516,7 +526,7 @@ def test_what_the_extractor_adds_itself_is_never_extra(table: Table) -> None:
     shared = {**(DAY if "starting_at" in table.schema.names else {}), **added}
     if table.name not in ("usage_report", "cost_report"):
         shared = {"organization_id": "org-1"}
-    found, count = to_arrow(table, [record], shared)
+    found, count = to_arrow(table, AnyRecords([record], shared))
     assert found["extra"].to_pylist() == [None] * found.num_rows
     assert count == 0
 

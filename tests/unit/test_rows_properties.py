@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anthropic_lake import strict_json
+from anthropic_lake.any_records import AnyRecords
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.rows import FieldError, to_arrow
 from anthropic_lake.schema import (
@@ -54,7 +55,7 @@ def cost(amount: object) -> Json | None:
     """The row of an amount, None where it is refused."""
     record = {**DAY, "amount": amount, "currency": "USD"}
     try:
-        rows, _ = to_arrow(COST, [record], {})
+        rows, _ = to_arrow(COST, AnyRecords([record]))
     except FieldError:
         return None
     (row,) = rows.to_pylist()
@@ -77,7 +78,7 @@ def test_money_that_both_columns_hold_is_never_refused(text: str) -> None:
 
 @given(text=amounts)
 def test_a_number_and_its_text_are_the_same_money(text: str) -> None:
-    (number,) = strict_json.values([_as_number(text)])
+    number = strict_json.value(_as_number(text))
     assert cost(number) == cost(text)
 
 
@@ -95,7 +96,7 @@ def test_any_text_is_exact_money_or_refused(text: str) -> None:
 @given(st.lists(held, max_size=6))
 def test_the_sum_over_models_is_exact(texts: list[str]) -> None:
     models = [{"estimated_cost": {"amount": text, "currency": "USD"}} for text in texts]
-    rows, _ = to_arrow(PARENT, [{"model_breakdown": models}], {})
+    rows, _ = to_arrow(PARENT, AnyRecords([{"model_breakdown": models}]))
     with localcontext(prec=200):
         assert rows["estimated_cost_amount_cents"].to_pylist() == [sum(map(Decimal, texts))]
 
@@ -164,7 +165,7 @@ def test_every_leaf_of_an_accepted_record_is_in_its_row_or_in_extra(
     table: Table, data: st.DataObject
 ) -> None:
     record = data.draw(records(table))
-    rows, unknown = to_arrow(table, [record], {})
+    rows, unknown = to_arrow(table, AnyRecords([record]))
     (row,) = rows.to_pylist()
     extra = json.loads(row["extra"] or "{}")
     expected = flat(record)

@@ -29,7 +29,7 @@ from anthropic_lake.strict_json import DuplicateKey, InvalidJson
     ],
 )
 def test_a_value_keeps_every_digit(text: bytes, value: object) -> None:
-    (found,) = strict_json.values([text])
+    found = strict_json.value(text)
     assert found == value
     assert type(found) is type(value)
     assert str(found) == str(value)
@@ -51,7 +51,7 @@ def test_a_value_keeps_every_digit(text: bytes, value: object) -> None:
 )
 def test_a_key_that_stands_twice_is_refused_at_every_level(text: bytes) -> None:
     with pytest.raises(DuplicateKey, match="stands twice"):
-        strict_json.values([text])
+        strict_json.value(text)
 
 
 @pytest.mark.parametrize("text", [b'{"data":[],"data":[]}', b'{"a":"\\u0022","b":1,"a":2}'])
@@ -70,7 +70,7 @@ def test_a_page_whose_own_members_stand_twice_is_refused(text: bytes) -> None:
     ],
 )
 def test_escapes_and_equal_keys_of_different_objects_are_no_duplicates(text: bytes) -> None:
-    assert strict_json.values([text]) == [json.loads(text)]
+    assert strict_json.value(text) == json.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_is_not_json_is_named_so(text: bytes) -> None:
 )
 def test_values_that_are_not_json_are_named_so(text: bytes) -> None:
     with pytest.raises(InvalidJson):
-        strict_json.values([text])
+        strict_json.value(text)
 
 
 @pytest.mark.parametrize("text", [b"[]", b"1", b'"a"', b"null", b"true"])
@@ -126,6 +126,58 @@ def test_items_are_those_of_a_list_only(text: bytes) -> None:
         strict_json.items(text)
 
 
+@pytest.mark.parametrize("text", [b"{}", b"1", b"null", b"[1]", b"[[]]", b"[{}", b"[{1:2}]"])
+def test_objects_are_those_of_a_list_of_objects_only(text: bytes) -> None:
+    with pytest.raises(InvalidJson):
+        strict_json.objects(text)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"[{}]", b'[{"a":1},{},{"b":"\\""}]', b'[ {"a" :1 } ]'])
+def test_objects_are_the_texts_of_their_members(text: bytes) -> None:
+    found = [{name: bytes(raw) for name, raw in each.items()} for each in strict_json.objects(text)]
+    assert found == [
+        {name: json.dumps(value).encode() for name, value in each.items()}
+        for each in json.loads(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", [b'[{"a":1,"a":1}]', b'[{},{"a":1 , "a":2}]', b'[{"\\u0061":"","a":1}]']
+)
+def test_a_key_that_stands_twice_in_one_of_the_objects_is_named(text: bytes) -> None:
+    with pytest.raises(DuplicateKey, match="'a' stands twice"):
+        strict_json.objects(text)
+
+
+@given(
+    sizes=st.lists(st.integers(0, 30), max_size=12), size=st.integers(1, 100), compact=st.booleans()
+)
+def test_the_parts_of_a_list_are_its_items_in_order(
+    sizes: list[int], size: int, compact: bool
+) -> None:
+    items = ["x" * each for each in sizes]
+    text = json.dumps(items, separators=(",", ":") if compact else None).encode()
+    parts = list(strict_json.parts(text, size))
+    assert [item for part in parts for item in json.loads(bytes(part))] == items
+    assert (len(parts) == 1) or len(text) > size
+
+
+@pytest.mark.parametrize(
+    ("text", "again", "kept"),
+    [
+        (b'{"a":1}', b'{"a":1}', True),
+        (b'{"a": 1}', b'{"a":1}', True),
+        (b'{"a":"\\u0022"}', b'{"a":"\\""}', True),
+        (b'{"a":1,"a":1}', b'{"a":1}', False),
+        (b'{"a": "\\u0022","a":""}', b'{"a":"\\""}', False),
+    ],
+)
+def test_what_was_lost_shows_when_it_is_written_again(
+    text: bytes, again: bytes, kept: bool
+) -> None:
+    assert strict_json.all_kept(text, again) == kept
+
+
 def test_members_and_items_are_the_texts_themselves() -> None:
     members = strict_json.members(b'{"data": [ {"a": 1.10} , 2 ], "has_more": true}')
     assert [bytes(text) for text in strict_json.items(members["data"])] == [b'{"a": 1.10}', b"2"]
@@ -134,7 +186,7 @@ def test_members_and_items_are_the_texts_themselves() -> None:
 
 def test_a_large_page_with_escapes_at_its_seams_is_read() -> None:
     texts = ['\\u0022"' * 7 + "x" * length for length in range(1, 2000, 7)] * 8
-    assert strict_json.values([json.dumps(texts).encode()]) == [texts]
+    assert strict_json.value(json.dumps(texts).encode()) == texts
 
 
 PLAIN = st.recursive(
@@ -147,7 +199,7 @@ PLAIN = st.recursive(
 @given(value=PLAIN, ascii_only=st.booleans())
 def test_any_value_is_read_as_the_standard_library_reads_it(value: Any, ascii_only: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only).encode()
-    assert strict_json.values([text]) == [value]
+    assert strict_json.value(text) == value
     assert json.loads(strict_json.text_of(value)) == value
 
 
@@ -162,10 +214,10 @@ def test_a_key_stands_twice_or_the_object_is_read(
     pairs = (f"{json.dumps(name, ensure_ascii=ascii_only)}: 1" for name in names)
     text = ('{"x": [' * depth + "{" + ",".join(pairs) + "}" + "]}" * depth).encode()
     if len(set(names)) == len(names):
-        assert strict_json.values([text]) == [json.loads(text)]
+        assert strict_json.value(text) == json.loads(text)
     else:
         with pytest.raises(DuplicateKey):
-            strict_json.values([text])
+            strict_json.value(text)
 
 
 def test_text_of_is_compact_sorted_and_exact() -> None:

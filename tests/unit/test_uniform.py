@@ -9,17 +9,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
 
 from anthropic_lake import strict_json
-from anthropic_lake.assets import ASSETS
+from anthropic_lake.any_records import AnyRecords
+from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.rows import FieldError, to_arrow
 from anthropic_lake.schema import Table
-from anthropic_lake.uniform import uniform_rows
+from anthropic_lake.uniform import uniform
 from tests.unit.test_rows_properties import records
 
-TABLES = [table for asset in ASSETS.values() for table in asset.tables]
-(USAGE,) = ASSETS["usage_report"].tables
+Tables = tuple[Table, ...]
+Made = tuple[pa.Table, int]
+USAGE = ASSETS["usage_report"].tables
+CLAUDE_CODE = ASSETS["claude_code_usage"].tables
 DAY = {"starting_at": "2026-11-01T00:00:00Z", "ending_at": "2026-11-02T00:00:00Z"}
 COUNTERS: dict[str, Any] = {
     "uncached_input_tokens": 1,
@@ -29,26 +31,72 @@ COUNTERS: dict[str, Any] = {
     "server_tool_use": {"web_search_requests": 6},
     "model": "m",
 }
+COST = {"amount": 1234, "currency": "USD"}
+
+
+def some(values: st.SearchStrategy[Any], *names: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects that have any of the fields."""
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, values))
+
+
+texts = st.sampled_from([None, "", "a", "b", 'é\n"', "USD", "2026-11-01"])
+numbers = st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2)
+amounts = st.sampled_from([None, 1, 0, "1.5", "-0.10", "1e3", 10**30, "x", "", '"', "NaN"])
+counts = some(numbers, "accepted", "rejected") | st.none()
+elements = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": texts,
+        "tokens": some(numbers, "input", "output", "cache_read", "cache_creation") | st.none(),
+        "estimated_cost": st.fixed_dictionaries({}, optional={"amount": amounts, "currency": texts})
+        | st.none(),
+        "terminal_type": texts,
+    },
+)
+sessions = st.fixed_dictionaries(
+    {},
+    optional={
+        "date": texts,
+        "actor": some(texts, "type", "email_address", "api_key_name") | st.none(),
+        "terminal_type": texts,
+        "is_remote": st.none() | st.booleans(),
+        "core_metrics": some(numbers, "num_sessions", "commits_by_claude_code") | st.none(),
+        "tool_actions": some(counts, "edit_tool", "write_tool", "mcp_tool") | st.none(),
+        "model_breakdown": st.lists(elements, max_size=3) | st.none(),
+    },
+)
 WRONG = ["1e14", "-0", "1.0", "2.5", '"5"', "true", "null", "[]", "{}", str(2**63), "NaN", "1E2"]
 
 
-def general(table: Table, texts: list[bytes], shared: dict[str, Any]) -> pa.Table | None:
+def general(tables: Tables, texts: list[bytes], shared: dict[str, Any]) -> list[Made] | None:
     """The rows by the general way, None where it refuses them."""
     try:
-        return to_arrow(table, strict_json.values(texts), shared)[0]
+        records = AnyRecords(strict_json.value(strict_json.joined(texts)), shared)
+        return [to_arrow(table, records) for table in tables]
     except (FieldError, strict_json.InvalidJson):
         return None
 
 
-def agree(table: Table, texts: list[bytes], shared: dict[str, Any]) -> bool:
+def fast(tables: Tables, texts: list[bytes], shared: dict[str, Any]) -> list[Made] | None:
+    """The rows by the fast way, None where it leaves them to the general one."""
+    records = uniform(tables, strict_json.joined(texts), shared)
+    try:
+        return [to_arrow(table, records) for table in tables] if records else None
+    except FieldError:
+        return None
+
+
+def agree(tables: Tables, texts: list[bytes], shared: dict[str, Any]) -> bool:
     """Check that the fast way does not differ, and say whether it was taken."""
-    fast = uniform_rows(table, [Raw(text) for text in texts], shared)
-    if fast is None:
+    found = fast(tables, texts, shared)
+    if found is None:
         return False
-    slow = general(table, texts, shared)
-    assert slow is not None
-    assert fast.schema == slow.schema
-    assert fast.to_pylist() == slow.to_pylist()
+    expected = general(tables, texts, shared)
+    assert expected is not None
+    for (rows, unknown), (same, as_many) in zip(found, expected, strict=True):
+        assert rows.schema == same.schema
+        assert rows.to_pylist() == same.to_pylist()
+        assert unknown == as_many
     return True
 
 
@@ -60,11 +108,37 @@ def test_the_rows_of_a_report_take_the_fast_way() -> None:
     assert agree(USAGE, [compact(COUNTERS)] * 3, {**DAY, "organization_id": "org-1"})
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_records_of_claude_code_take_the_fast_way() -> None:
+    spent = {"tokens": {"input": 1, "output": 2}, "estimated_cost": COST}
+    record = {
+        "date": "2026-11-01T00:00:00Z",
+        "actor": {"type": "user_actor", "email_address": "ada@example.com"},
+        "customer_type": "api",
+        "is_remote": True,
+        "core_metrics": {"num_sessions": 1, "lines_of_code": {"added": 2}},
+        "tool_actions": {"write_tool": {"rejected": 3, "accepted": 4}},
+        "model_breakdown": [{"model": "a", **spent}, {"model": "b", **spent}],
+    }
+    assert agree(CLAUDE_CODE, [compact(record), compact({"date": record["date"]})], {})
+
+
+def test_the_rows_of_costs_take_the_fast_way() -> None:
+    record = {"currency": "USD", "amount": "123.4567890123", "workspace_id": None, "model": "m"}
+    shared = {**DAY, "organization_id": "org-1", "grouped_by": "workspace_id"}
+    assert agree(ASSETS["cost_report"].tables, [compact(record)] * 3, shared)
+
+
+@pytest.mark.parametrize("asset", ASSETS.values(), ids=lambda asset: asset.name)
 @given(data=st.data())
-def test_any_records_are_read_the_same_both_ways(table: Table, data: st.DataObject) -> None:
+def test_any_records_are_read_the_same_both_ways(asset: Asset, data: st.DataObject) -> None:
+    table = asset.tables[0]
     texts = [compact(data.draw(records(table))) for _ in range(data.draw(st.integers(1, 3)))]
-    agree(table, texts, {"organization_id": "org-1"})
+    agree(asset.tables, texts, {"organization_id": "org-1"})
+
+
+@given(st.lists(sessions, min_size=1, max_size=4))
+def test_any_activity_is_read_the_same_both_ways(found: list[dict[str, Any]]) -> None:
+    agree(CLAUDE_CODE, list(map(compact, found)), {"organization_id": None})
 
 
 @given(
@@ -91,7 +165,7 @@ def test_a_value_of_another_kind_is_read_the_same_both_ways(field: bytes, value:
 def test_a_key_that_stands_twice_never_takes_the_fast_way(old: bytes, new: bytes) -> None:
     text = compact(COUNTERS)
     assert old in text
-    assert uniform_rows(USAGE, [Raw(text.replace(old, new))], DAY) is None
+    assert fast(USAGE, [text.replace(old, new)], DAY) is None
 
 
 @pytest.mark.parametrize("new", [b'"model" : "m"', b'"model":"\\u006d"', b'"model":"m\\/"'])
