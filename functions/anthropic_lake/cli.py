@@ -5,18 +5,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table as Screen
 
 from anthropic_lake import __version__, access
 from anthropic_lake.api import Connection, Pace
@@ -88,8 +83,13 @@ def sync_command(
             for asset in assets:
                 interval_window(asset, *interval, request.now, settle=settings.settle)
         extractor = Extractor(settings, _connection(settings, secret), *_lake(settings, place))
-        runs = _sync_all(extractor, assets, request, quiet=as_json)
-    click.echo(json.dumps([run.summary() for run in runs])) if as_json else _report(runs)
+        runs = _sync_all(extractor, assets, request, bars=sys.stderr.isatty() and not as_json)
+    if as_json:
+        click.echo(json.dumps([run.summary() for run in runs]))
+    else:
+        from anthropic_lake import screen  # noqa: PLC0415  rich is for people only
+
+        screen.report(runs)
     sys.exit(0 if all(run.status == "succeeded" for run in runs) else 1)
 
 
@@ -155,11 +155,11 @@ def _lake(settings: Settings, place: str) -> tuple[Lake, Watermark]:
 
 
 def _sync_all(
-    extractor: Extractor, assets: list[Asset], request: Request, *, quiet: bool
+    extractor: Extractor, assets: list[Asset], request: Request, *, bars: bool
 ) -> list[Run]:
     """Sync one asset after the other; one that fails does not stop the others."""
     runs = []
-    with _progress(quiet=quiet) as told:
+    with _progress(bars=bars) as told:
         for asset in assets:
             run = extractor.new_run(asset, request)
             runs.append(run)
@@ -172,57 +172,21 @@ def _sync_all(
     return runs
 
 
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[Run, Day], None]]:
-    """Show progress: a bar for each asset on a terminal, lines elsewhere."""
-    console = Console(stderr=True, quiet=quiet)
-    if not console.is_terminal:
-        yield _line
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
-        tasks: dict[str, Any] = {}
+def _progress(*, bars: bool) -> AbstractContextManager[Callable[[Run, Day], None]]:
+    """Show progress: a bar for each asset, or lines."""
+    if not bars:
+        return nullcontext(_line)
+    from anthropic_lake import screen  # noqa: PLC0415  rich is for people only
 
-        def advance(run: Run, _: Day) -> None:
-            if run.asset not in tasks:
-                tasks[run.asset] = bars.add_task(run.asset, total=_days(run))
-            bars.advance(tasks[run.asset])
-
-        yield advance
+    return screen.progress()
 
 
 def _line(run: Run, day: Day) -> None:
     """Print a line a month, and one at the end."""
-    if run.days_written % _PLAIN_EVERY_DAYS == 0 or run.days_written == _days(run):
-        click.echo(f"{run.asset}: {run.days_written}/{_days(run)} days, {day.date}", err=True)
-
-
-def _days(run: Run) -> int:
-    """Count the days that a run was asked for."""
-    assert run.interval_end  # noqa: S101  both are set
-    assert run.interval_start  # noqa: S101
-    return (run.interval_end - run.interval_start).days
-
-
-def _report(runs: list[Run]) -> None:
-    """Print a table of the runs, then the warnings and errors in full."""
-    screen = Screen(box=SIMPLE_HEAD, pad_edge=False)
-    screen.add_column("asset", no_wrap=True)
-    screen.add_column("status")
-    for figure in ("days", "rows", "bytes", "requests"):
-        screen.add_column(figure, justify="right")
-    screen.add_column("watermark")
-    for run in runs:
-        figures = (run.days_written, run.rows, run.bytes, run.requests)
-        watermark = str(run.last_synced_date or "-")
-        screen.add_row(run.asset, run.status, *(f"{each:,}" for each in figures), watermark)
-    console = Console()
-    console.print(screen)
-    for run in runs:
-        for warning in run.warnings:
-            console.print(f"warning: {escape(run.asset)}: {escape(warning)}", soft_wrap=True)
-        if run.error_message:
-            console.print(f"error: {escape(run.error_message)}", soft_wrap=True)
+    if run.days_written % _PLAIN_EVERY_DAYS == 0 or run.days_written == run.days_asked_for:
+        click.echo(
+            f"{run.asset}: {run.days_written}/{run.days_asked_for} days, {day.date}", err=True
+        )
 
 
 @main.command("assets")

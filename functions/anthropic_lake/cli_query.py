@@ -10,9 +10,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from anthropic_lake.catalog import VIEWS
 from anthropic_lake.errors import LakeError, QueryError, SettingsError, aws_failure
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from anthropic_lake.query_athena import Statistics
     from anthropic_lake.reading import StoredLake
 
-# DuckDB, sqlglot and boto3 are imported where they are used: `sync` and `--help` need none of them.
+# What only one command needs is imported where it is used: `sync` starts without it.
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _FORMATS = ("table", "csv", "json", "parquet")
@@ -148,6 +146,8 @@ def _ask_athena(
     sql: str, workgroup: str | None, database: str | None
 ) -> AbstractContextManager["pa.RecordBatchReader"]:
     """Query a deployed stack, and say on standard error what it took."""
+    from rich.console import Console  # noqa: PLC0415
+
     from anthropic_lake import aws  # noqa: PLC0415
     from anthropic_lake.query_athena import query  # noqa: PLC0415
 
@@ -196,6 +196,8 @@ def _opened(output: Path | None) -> Iterator[IO[bytes]]:
 @click.command("views")
 def views_command() -> None:
     """List the views and what each answers."""
+    from anthropic_lake.catalog import VIEWS  # noqa: PLC0415
+
     width = max(len(view.name) for view in VIEWS)
     for view in sorted(VIEWS, key=lambda view: view.name):
         click.echo(f"{view.name:{width}}  {view.comment}")
