@@ -162,16 +162,23 @@ def serving(
 
 
 def ours(
-    api: Api, lake: Path, assets: Sequence[str], start: date, end: date | None, **more: str
+    api: Api,
+    lake: Path,
+    assets: Sequence[str],
+    start: date,
+    end: date | None,
+    *,
+    python: str = sys.executable,
+    **more: str,
 ) -> Cost:
     """Sync assets with the command line into a folder: an interval, or all until today."""
-    command = [str(Path(sys.executable).with_name("anthropic-lake")), "sync", *assets]
+    command = [python, "-m", "anthropic_lake.cli", "sync", *assets]
     command += ["--lake", str(lake), "--json"]
     if end:
         command += ["--interval-start", start.isoformat(), "--interval-end", end.isoformat()]
     else:
         command += ["--history-start", start.isoformat()]
-    return run(command, api.environment(**more))
+    return run(command, api.environment(PYTHONPATH=str(ROOT / "functions"), **more))
 
 
 def machine() -> str:

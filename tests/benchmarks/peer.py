@@ -17,6 +17,7 @@ from tests.benchmarks import verify
 from tests.benchmarks.measure import (
     KEY,
     LAST_DAY,
+    ROOT,
     Api,
     Cost,
     Pair,
@@ -103,24 +104,27 @@ def main(options: Namespace) -> None:
     """Compare every line of work."""
     say(f"## Side by side with ingestr {VERSION}\n")
     chosen = [work for work in WORK if (options.only or "") in work.title]
-    with peer() as ingestr:
-        rows = [_line(work, _compared(work, ingestr, options.pairs)) for work in chosen]
+    locked = ("--require-hashes", "-r", str(ROOT / "requirements" / "cli.txt"))
+    with environment(*locked) as own, environment(f"ingestr=={VERSION}") as theirs:
+        python, ingestr = str(own / "python"), theirs / "ingestr"
+        rows = [_line(work, _compared(work, python, ingestr, options.pairs)) for work in chosen]
     table(("work", "wall", "CPU", "peak memory", "ours", "ingestr", "checked"), rows)
 
 
 @contextmanager
-def peer() -> Iterator[Path]:
-    """Install ingestr into an environment of its own, which is thrown away."""
+def environment(*packages: str) -> Iterator[Path]:
+    """Install packages into an environment that is thrown away, and give its programs."""
     with tempfile.TemporaryDirectory() as folder:
         program, home = str(uv()), Path(folder)
         command = [program, "--quiet", "venv", "--python", sys.executable, folder]
         subprocess.run(command, check=True)
-        command = [program, "--quiet", "pip", "install", "--python", str(home / "bin" / "python")]
-        subprocess.run([*command, f"ingestr=={VERSION}"], check=True)
-        yield home / "bin" / "ingestr"
+        command = [program, "--quiet", "pip", "install", "--compile-bytecode"]
+        command += ["--python", str(home / "bin" / "python"), *packages]
+        subprocess.run(command, check=True)
+        yield home / "bin"
 
 
-def _compared(work: Work, ingestr: Path, pairs: int) -> tuple[list[Pair], str]:
+def _compared(work: Work, python: str, ingestr: Path, pairs: int) -> tuple[list[Pair], str]:
     """Check that both have the same, then measure them in turn."""
     last_day = LAST_DAY if len(work.assets) == 1 else datetime.now(UTC).date()
     end = last_day + timedelta(days=1)
@@ -140,7 +144,9 @@ def _compared(work: Work, ingestr: Path, pairs: int) -> tuple[list[Pair], str]:
         def one() -> Cost:
             lake = Path(folder) / f"ours-{next(numbers)}"
             until = end if len(work.assets) == 1 else None  # snapshots have no past
-            return ours(api, lake, work.assets, start, until, USAGE_GROUP_BY=GROUP_BY)
+            return ours(
+                api, lake, work.assets, start, until, python=python, USAGE_GROUP_BY=GROUP_BY
+            )
 
         def other() -> Cost:
             target = Path(folder) / f"theirs-{next(numbers)}"
