@@ -64,7 +64,7 @@ def uniform(
         records = _decoder(shape.struct)(text)
         if not strict_json.all_kept(text, _encode(records)):
             return None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return _UniformRecords(shape, records, shared)
 

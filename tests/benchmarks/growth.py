@@ -4,59 +4,61 @@ from __future__ import annotations
 
 import tempfile
 from argparse import Namespace
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from tests.benchmarks.measure import LAST_DAY, ROOT, Cost, ours, serving
+from tests.benchmarks.measure import LAST_DAY, ROOT, Api, Cost, ours, serving
 from tests.benchmarks.output import say, table
 from tests.benchmarks.plot import Chart, svg
 
 DRAWING = ROOT / "docs" / "growth.svg"
 GROUPS = (1_000, 10_000, 100_000, 1_000_000)
+ROWS = 300_000  # of one run at least, so that start-up is little beside them
 DAYS = (10, 100, 700)
-MOST_ROWS = 300_000  # of one run but for the largest, so that all of it takes minutes
-GROUPS_OF_MANY_DAYS = 1_000
-RUNS = 5
+GROUPS_OF_MANY_DAYS = 2_000
+Size = tuple[int, int]
+"""Rows a day and days."""
+
+START_UP: Size = (1, 1)
 
 
 def main(options: Namespace) -> None:
     """Measure both, print them and draw them."""
     say("## How cost grows\n")
-    start_up = _cost(groups=1, days=1).cpu
+    by_groups = {groups: (groups, max(1, ROWS // groups)) for groups in GROUPS}
+    by_days = {days: (GROUPS_OF_MANY_DAYS, days) for days in DAYS}
+    costs = _costs([START_UP, *by_groups.values(), *by_days.values()], options.pairs)
+    start_up = costs[START_UP].cpu
     say(f"Start-up, {start_up:.2f} s of CPU, is taken off before CPU is divided by rows.\n")
-    by_groups = {
-        groups: _cost(groups=groups, days=max(1, min(30, MOST_ROWS // groups))) for groups in GROUPS
-    }
-    rows_read = {groups: groups * max(1, min(30, MOST_ROWS // groups)) for groups in GROUPS}
-    by_days = {days: _cost(groups=GROUPS_OF_MANY_DAYS, days=days) for days in DAYS}
-    per_row = {n: _micro(cost, start_up, rows_read[n]) for n, cost in by_groups.items()}
-    per_row_days = {
-        days: _micro(cost, start_up, days * GROUPS_OF_MANY_DAYS) for days, cost in by_days.items()
-    }
+    per_row = {n: _micro(costs[size], start_up, size) for n, size in by_groups.items()}
+    per_row_days = {n: _micro(costs[size], start_up, size) for n, size in by_days.items()}
+    peaks = {n: costs[size].peak for n, size in by_groups.items()}
+    peaks_days = {n: costs[size].peak for n, size in by_days.items()}
     table(
         ("rows a day", "days", "CPU a row, µs", "peak memory, MiB"),
         [
-            [f"{n:,}", f"{rows_read[n] // n}", f"{per_row[n]:.1f}", f"{cost.peak:.0f}"]
-            for n, cost in by_groups.items()
+            [f"{n:,}", f"{days}", f"{per_row[n]:.1f}", f"{peaks[n]:.0f}"]
+            for n, (_, days) in by_groups.items()
         ],
     )
     table(
         ("days", "rows a day", "CPU a row, µs", "peak memory, MiB"),
         [
-            [f"{n}", f"{GROUPS_OF_MANY_DAYS:,}", f"{per_row_days[n]:.1f}", f"{cost.peak:.0f}"]
-            for n, cost in by_days.items()
+            [f"{n}", f"{groups:,}", f"{per_row_days[n]:.1f}", f"{peaks_days[n]:.0f}"]
+            for n, (groups, _) in by_days.items()
         ],
     )
-    most = 512 * (1 + max(cost.peak for cost in by_groups.values()) // 512)
+    most = 512 * (1 + max(peaks.values()) // 512)
     top = 5 * (1 + max(*per_row.values(), *per_row_days.values()) // 5)
     DRAWING.parent.mkdir(exist_ok=True)
     DRAWING.write_text(
         svg(
             [
                 Chart("CPU a row, µs", "rows a day", {"": _points(per_row)}, top),
-                Chart("Peak memory, MiB", "rows a day", {"": _peaks(by_groups)}, most),
+                Chart("Peak memory, MiB", "rows a day", {"": _points(peaks)}, most),
                 Chart("CPU a row, µs", "days", {"": _points(per_row_days)}, top),
-                Chart("Peak memory, MiB", "days", {"": _peaks(by_days)}, most),
+                Chart("Peak memory, MiB", "days", {"": _points(peaks_days)}, most),
             ]
         ),
         encoding="utf-8",
@@ -64,32 +66,39 @@ def main(options: Namespace) -> None:
     say(f"Drawn in {DRAWING.relative_to(ROOT)}.\n")
 
 
-def _cost(*, groups: int, days: int) -> Cost:
-    """Sync so many days of so many rows a few times and give the least: noise only adds."""
+def _costs(sizes: list[Size], rounds: int) -> dict[Size, Cost]:
+    """Sync each size in turn, so many times, and give the least it cost: noise only adds."""
+    found: dict[Size, list[Cost]] = {size: [] for size in sizes}
+    with ExitStack() as stack:
+        apis = {
+            (groups, days): stack.enter_context(serving(days=days, groups=groups, people=12))
+            for groups, days in sizes
+        }
+        for _ in range(rounds + 1):
+            for size, api in apis.items():
+                found[size].append(_cost(api, days=size[1]))
+    return {
+        size: Cost(
+            *(min(getattr(cost, figure) for cost in costs[1:]) for figure in ("wall", "cpu")),
+            peak=max(cost.peak for cost in costs[1:]),
+        )
+        for size, costs in found.items()
+    }
+
+
+def _cost(api: Api, *, days: int) -> Cost:
+    """Sync so many days."""
     end = LAST_DAY + timedelta(days=1)
-    start = end - timedelta(days=days)
-    with (
-        serving(days=days, groups=groups, people=12) as api,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        runs = RUNS if groups * days <= MOST_ROWS else 1
-        lakes = (Path(folder) / str(number) for number in range(runs + 1))
-        costs = [ours(api, lake, ("usage_report",), start, end) for lake in lakes][1:]
-    return Cost(
-        *(min(getattr(cost, figure) for cost in costs) for figure in ("wall", "cpu", "peak"))
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        return ours(api, Path(folder), ("usage_report",), end - timedelta(days=days), end)
 
 
-def _micro(cost: Cost, start_up: float, rows: int) -> float:
+def _micro(cost: Cost, start_up: float, size: Size) -> float:
     """Give the microseconds of CPU that one row costs."""
-    return (cost.cpu - start_up) / rows * 1e6
+    groups, days = size
+    return (cost.cpu - start_up) / (groups * days) * 1e6
 
 
 def _points(values: dict[int, float]) -> list[tuple[float, float]]:
     """Give the points of a line."""
     return [(float(x), y) for x, y in values.items()]
-
-
-def _peaks(costs: dict[int, Cost]) -> list[tuple[float, float]]:
-    """Give the points of peak memory."""
-    return [(float(x), cost.peak) for x, cost in costs.items()]
