@@ -24,7 +24,7 @@ from anthropic_lake.uniform import uniform
 ONE_DAY = timedelta(days=1)
 
 _READ_AT_ONCE = 16 << 20
-_READ_IN_PARTS = 4 << 20
+_READ_IN_PARTS = 2 << 20
 _LIMIT = ("limit", "1000")
 _MOST_BUCKETS = {"1d": 31, "1h": 168, "1m": 1440}
 _WIDTHS = {"1d": ONE_DAY, "1h": timedelta(hours=1), "1m": timedelta(minutes=1)}
@@ -84,16 +84,21 @@ class Day:
         size = len(memoryview(text))
         at_once = size if size <= _READ_AT_ONCE else _READ_IN_PARTS
         for some in strict_json.parts(text, at_once):
-            records = uniform(self._asset.tables, some, shared)
-            try:
-                made = self._made(records) if records else None
-            except FieldError:
-                made = None  # the general way names it
-            if made:
+            if made := self._made_at_once(some, shared):
                 self._keep(made)
                 continue
             for few in strict_json.parts(some, _READ_IN_PARTS):
                 self._keep(self._made(AnyRecords(_objects(few), shared)))
+
+    def _made_at_once(
+        self, text: strict_json.Text, shared: Object
+    ) -> list[tuple[pa.Table, int]] | None:
+        """Make the rows of uniform records, None of others."""
+        records = uniform(self._asset.tables, text, shared)
+        try:
+            return self._made(records) if records else None
+        except FieldError:  # the general way names what is wrong
+            return None
 
     def _made(self, records: Records) -> list[tuple[pa.Table, int]]:
         """Make the rows of each table, and count what the tables do not know."""
