@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from argparse import Namespace
 from datetime import timedelta
 from pathlib import Path
 
 from tests.benchmarks import floor, verify
-from tests.benchmarks.measure import LAST_DAY, Cost, ask, compare, interleaved, ours, run, serving
+from tests.benchmarks.measure import (
+    LAST_DAY,
+    Cost,
+    ask,
+    compare,
+    interleaved,
+    ours,
+    own_environment,
+    run,
+    serving,
+)
 from tests.benchmarks.output import say, table
 
 GROUP_BY = "model,api_key_id,service_tier,context_window,workspace_id"
@@ -23,15 +32,22 @@ def main(options: Namespace) -> None:
     say("## Against the floor\n")
     end = LAST_DAY + timedelta(days=1)
     start = end - timedelta(days=DAYS)
-    with serving(days=DAYS, groups=GROUPS, people=12) as api, tempfile.TemporaryDirectory() as home:
+    with (
+        own_environment() as programs,
+        serving(days=DAYS, groups=GROUPS, people=12) as api,
+        tempfile.TemporaryDirectory() as home,
+    ):
+        python = str(programs / "python")
         numbers = iter(range(1000))
 
         def one() -> Cost:
             lake = Path(home) / f"ours-{next(numbers)}"
-            return ours(api, lake, ("usage_report",), start, end, USAGE_GROUP_BY=GROUP_BY)
+            return ours(
+                api, lake, ("usage_report",), start, end, python=python, USAGE_GROUP_BY=GROUP_BY
+            )
 
         def other() -> Cost:
-            command = [sys.executable, "-m", floor.__name__, str(Path(home) / f"f-{next(numbers)}")]
+            command = [python, "-m", floor.__name__, str(Path(home) / f"f-{next(numbers)}")]
             command += [start.isoformat(), end.isoformat(), GROUP_BY]
             return run(command, api.environment())
 

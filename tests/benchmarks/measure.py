@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from infra.layer.build import uv
+
 ROOT = Path(__file__).parents[2]
 KEY = "sk-ant-admin01-simulated"
 LAST_DAY = date(2026, 3, 31)
@@ -159,6 +161,24 @@ def serving(
         finally:
             server.kill()
             server.wait()
+
+
+@contextlib.contextmanager
+def environment(*packages: str) -> Iterator[Path]:
+    """Install packages into an environment that is thrown away, and give its programs."""
+    with tempfile.TemporaryDirectory() as folder:
+        program, home = str(uv()), Path(folder)
+        command = [program, "--quiet", "venv", "--python", sys.executable, folder]
+        subprocess.run(command, check=True)
+        command = [program, "--quiet", "pip", "install", "--compile-bytecode"]
+        command += ["--python", str(home / "bin" / "python"), *packages]
+        subprocess.run(command, check=True)
+        yield home / "bin"
+
+
+def own_environment() -> contextlib.AbstractContextManager[Path]:
+    """Install what the command line needs, as its users have it, without what tests it."""
+    return environment("--require-hashes", "-r", str(ROOT / "requirements" / "cli.txt"))
 
 
 def ours(

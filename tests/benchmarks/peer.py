@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from infra.layer.build import uv
 from tests.benchmarks import verify
 from tests.benchmarks.measure import (
     KEY,
     LAST_DAY,
-    ROOT,
     Api,
     Cost,
     Pair,
     ask,
     compare,
+    environment,
     interleaved,
     ours,
+    own_environment,
     run,
     serving,
 )
@@ -104,24 +100,10 @@ def main(options: Namespace) -> None:
     """Compare every line of work."""
     say(f"## Side by side with ingestr {VERSION}\n")
     chosen = [work for work in WORK if (options.only or "") in work.title]
-    locked = ("--require-hashes", "-r", str(ROOT / "requirements" / "cli.txt"))
-    with environment(*locked) as own, environment(f"ingestr=={VERSION}") as theirs:
+    with own_environment() as own, environment(f"ingestr=={VERSION}") as theirs:
         python, ingestr = str(own / "python"), theirs / "ingestr"
         rows = [_line(work, _compared(work, python, ingestr, options.pairs)) for work in chosen]
     table(("work", "wall", "CPU", "peak memory", "ours", "ingestr", "checked"), rows)
-
-
-@contextmanager
-def environment(*packages: str) -> Iterator[Path]:
-    """Install packages into an environment that is thrown away, and give its programs."""
-    with tempfile.TemporaryDirectory() as folder:
-        program, home = str(uv()), Path(folder)
-        command = [program, "--quiet", "venv", "--python", sys.executable, folder]
-        subprocess.run(command, check=True)
-        command = [program, "--quiet", "pip", "install", "--compile-bytecode"]
-        command += ["--python", str(home / "bin" / "python"), *packages]
-        subprocess.run(command, check=True)
-        yield home / "bin"
 
 
 def _compared(work: Work, python: str, ingestr: Path, pairs: int) -> tuple[list[Pair], str]:
