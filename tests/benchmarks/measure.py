@@ -71,14 +71,17 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def ask(*module: str) -> object:
+def ask(*module: str, seconds: float | None = None) -> object:
     """Run one of our modules and read the JSON that it prints.
 
     Raises:
         WrongResult: It failed; with what it printed.
+        TimeoutExpired: It took longer than so many seconds.
     """
     command = [sys.executable, "-m", *module]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=seconds
+    )
     if done.returncode:
         raise WrongResult(done.stderr)
     return json.loads(done.stdout)

@@ -1,4 +1,7 @@
-"""AWS's public list prices, on demand, us-east-1, before any free tier."""
+"""AWS's public list prices, on demand, us-east-1, before any free tier.
+
+AWS's own pages were out of reach when they were noted; public descriptions of 2026 say the same.
+"""
 
 from __future__ import annotations
 

@@ -149,8 +149,12 @@ class _Tables(StoredLake):
         return found
 
     def dataset(self, table: Any) -> Any:
+        """Open a table, and its files' footers now: opened during a scan, they may hang."""
         self.used.add(table.name)
-        return super().dataset(table)
+        dataset = super().dataset(table)
+        for fragment in dataset.get_fragments():
+            fragment.ensure_complete_metadata()
+        return dataset
 
 
 def main() -> None:
