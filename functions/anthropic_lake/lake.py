@@ -82,7 +82,7 @@ def write_day(
     key = object_key(table.name, day, name)
     if lake.digest(key) == digest:
         return Written(rows.num_rows, 0, changed=False)
-    body = _parquet(ordered.replace_schema_metadata(_prefixed({**about, _DIGEST: digest})))
+    body = _parquet(ordered, _prefixed({**about, _DIGEST: digest}))
     lake.put(key, body, digest)
     return Written(rows.num_rows, len(body), changed=True)
 
@@ -127,15 +127,20 @@ class _Sha256(io.RawIOBase):
         return memoryview(data).nbytes
 
 
-def _parquet(rows: pa.Table) -> bytes:
-    """Write rows as a Parquet file, with dictionaries where they pay.
+def _parquet(rows: pa.Table, about: Mapping[str, str]) -> bytes:
+    """Write rows as a Parquet file, as small as it gets.
 
-    Counters hardly ever repeat; and of few rows zstd alone makes as little, from half the pages.
+    Dictionaries: counters hardly ever repeat, and of few rows zstd alone makes as little, from half
+    the pages. A second schema, which Arrow would add: Parquet's own says all of it.
     """
     sink = pa.BufferOutputStream()
     repeating = [field.name for field in rows.schema if field.type != pa.int64()]
     dictionaries = repeating if rows.num_rows >= _ROWS_WORTH_A_DICTIONARY else False
-    pq.write_table(rows, sink, compression="zstd", use_dictionary=dictionaries)
+    with pq.ParquetWriter(
+        sink, rows.schema, compression="zstd", use_dictionary=dictionaries, store_schema=False
+    ) as file:
+        file.write_table(rows)
+        file.add_key_value_metadata(about)
     body: bytes = sink.getvalue().to_pybytes()
     return body
 

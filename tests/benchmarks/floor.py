@@ -157,6 +157,7 @@ def main() -> None:
                 folder / "usage_report.parquet",
                 compression="zstd",
                 use_dictionary=[each.name for each in rows.schema if each.type != pa.int64()],
+                store_schema=False,
             )
 
 
