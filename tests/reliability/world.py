@@ -294,7 +294,7 @@ class World:
             self._check_retries(self.api.requests[first:])
 
     def _slow(self) -> int:
-        return sum(count for kind, count in self.happened.items() if kind.endswith(": slow"))
+        return sum(count for kind, count in self.happened.items() if ": slow" in kind)
 
     def _check_end(self, outcome: Outcome, *, slack: float, alone: bool) -> None:
         """It ended in time, well or with an error that has a name."""
