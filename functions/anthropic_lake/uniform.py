@@ -183,7 +183,8 @@ def _decoder(struct: type[Struct]) -> Callable[[strict_json.Text], list[Any]]:
 def _shape_of(tables: tuple[Table, ...], shared: frozenset[str]) -> _Shape | None:
     """Give the type of the records that tables are made of, without what only they share.
 
-    None where a value may stand at one of several paths.
+    None where a value may stand at one of several paths, or where an object that is kept whole has
+    plain values as columns, too.
     """
     if any(len(column.paths) > 1 for table in tables for column in table.all_columns):
         return None
@@ -196,6 +197,8 @@ def _shape_of(tables: tuple[Table, ...], shared: frozenset[str]) -> _Shape | Non
         for parent in parents:
             at = at.setdefault(parent, {})
         if name in at and kind is JSON:  # all of an object of which parts are columns too
+            if not all(isinstance(below, dict) for below in at[name].values()):
+                return None
             at[name] = _Map(at[name])
         at.setdefault(name, _PYTHON[kind])
     return _shape(tables[0].name, fields)

@@ -14,7 +14,7 @@ from anthropic_lake import strict_json
 from anthropic_lake.any_records import AnyRecords
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.rows import FieldError, to_arrow
-from anthropic_lake.schema import Table
+from anthropic_lake.schema import JSON, STRING, Column, Table
 from anthropic_lake.uniform import uniform
 from tests.unit.test_rows_properties import records
 
@@ -126,6 +126,16 @@ def test_the_rows_of_costs_take_the_fast_way() -> None:
     record = {"currency": "USD", "amount": "123.4567890123", "workspace_id": None, "model": "m"}
     shared = {**DAY, "organization_id": "org-1", "grouped_by": "workspace_id"}
     assert agree(ASSETS["cost_report"].tables, [compact(record)] * 3, shared)
+
+
+def test_an_object_kept_whole_beside_a_plain_part_of_it_takes_the_general_way() -> None:
+    part = Column("owner_id", STRING, "Part.", path="owner.id")
+    table = Table("t", "", key=(part,), columns=(Column("owner", JSON, "Whole."),))
+    text = compact({"owner": {"id": "u1", "kind": "user"}})
+    assert fast((table,), [text], {}) is None
+    found = general((table,), [text], {})
+    assert found
+    assert found[0][0]["owner"].to_pylist() == ['{"id":"u1","kind":"user"}']
 
 
 @pytest.mark.parametrize("asset", ASSETS.values(), ids=lambda asset: asset.name)
