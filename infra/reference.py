@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS
-from anthropic_lake.schema import Column, Table
+from anthropic_lake.query.catalog import TABLES, VIEWS
+from anthropic_lake.schema.table import PARTITION, Column, Table
 
 
 def tables() -> str:

@@ -8,8 +8,9 @@ from textwrap import indent
 import sqlglot
 from sqlglot import exp
 
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS, View
-from anthropic_lake.schema import TIMESTAMP, Column, Table
+from anthropic_lake.query.catalog import TABLES, VIEWS, View
+from anthropic_lake.schema.table import PARTITION, Column, Table
+from anthropic_lake.schema.types import TIMESTAMP
 
 _RESERVED = """
 account all alter and any as between by case cast check column connect connection constraint

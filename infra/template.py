@@ -7,8 +7,8 @@ from pathlib import Path
 from textwrap import indent
 
 from anthropic_lake.assets import ASSETS, Asset
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS, View
-from anthropic_lake.schema import Column, Table
+from anthropic_lake.query.catalog import TABLES, VIEWS, View
+from anthropic_lake.schema.table import PARTITION, Column, Table
 from infra.views import view_columns
 
 ASSET = """\
@@ -193,7 +193,7 @@ QUERY = """\
 {sql}
 """
 
-QUERIES = Path(__file__).parent / "queries"
+QUERIES = Path(__file__).parents[1] / "functions" / "anthropic_lake" / "query" / "saved"
 
 
 def logical_id(name: str) -> str:

@@ -8,17 +8,9 @@ import duckdb
 import pyarrow as pa
 import sqlglot
 
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS
-from anthropic_lake.schema import (
-    BOOLEAN,
-    DATE,
-    INTEGER,
-    MONEY,
-    STRING,
-    TIMESTAMP,
-    Table,
-    Type,
-)
+from anthropic_lake.query.catalog import TABLES, VIEWS
+from anthropic_lake.schema.table import PARTITION, Table
+from anthropic_lake.schema.types import BOOLEAN, DATE, INTEGER, MONEY, STRING, TIMESTAMP, Type
 
 DOUBLE = Type("a number", pa.float64(), "double", "double", "DOUBLE")
 

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.query import query
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.duckdb import query
 from tests.aws.embedded import REGION, EmbeddedAws
 from tests.aws.runtime import LambdaRuntime
 from tests.simulator import AdminApiServer, Organization

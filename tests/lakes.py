@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import UUID
 
-from anthropic_lake.api import Connection, Pace
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.errors import ApiError
-from anthropic_lake.extractor import Extractor, Request
-from anthropic_lake.lake import LocalLake
+from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from anthropic_lake.settings import read_settings
-from anthropic_lake.watermark import LocalWatermark
+from anthropic_lake.sync.extractor import Extractor
+from anthropic_lake.sync.request import Request
 from tests.simulator import AdminApiServer, Fault, Organization
 
 if TYPE_CHECKING:

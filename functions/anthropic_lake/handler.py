@@ -11,15 +11,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from anthropic_lake import aws
-from anthropic_lake.api import Connection, Pace
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import LakeError, SettingsError
-from anthropic_lake.events import read_event
-from anthropic_lake.extractor import OBJECTS_PER_COLLECTION, Extractor
-from anthropic_lake.lake import S3Lake
-from anthropic_lake.runs import Run
+from anthropic_lake.lake.aws import S3Lake, SsmWatermark
 from anthropic_lake.settings import read_settings
-from anthropic_lake.watermark import SsmWatermark
+from anthropic_lake.sync.extractor import OBJECTS_PER_COLLECTION, Extractor
+from anthropic_lake.sync.request import read_event
+from anthropic_lake.sync.runs import Run
 
 logger = Logger()
 metrics = Metrics(namespace="AnthropicLake")

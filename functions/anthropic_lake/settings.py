@@ -8,9 +8,10 @@ from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from anthropic_lake.api import BASE_URL
+from anthropic_lake.api.connection import BASE_URL
 from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
 from anthropic_lake.errors import SettingsError
+from anthropic_lake.utc import parse_day
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
@@ -77,23 +78,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if read.problems:
         raise SettingsError("the settings cannot be used: " + "; ".join(read.problems))
     return settings
-
-
-def parse_day(text: str) -> date:
-    """Read a day written as YYYY-MM-DD.
-
-    Raises:
-        ValueError: It is written otherwise.
-    """
-    if not _DAY.fullmatch(text):
-        raise ValueError(f"{text!r} is not a day such as 2026-01-31")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a day of the calendar") from None
-
-
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 class _Reading:

@@ -19,8 +19,8 @@ import requests
 from pyarrow import fs
 
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.query import query
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.duckdb import query
 from tests.athena.trino import Result, Trino, TrinoUnavailableError, find_java, install
 from tests.aws.deployment import Stack, deploy
 from tests.aws.embedded import EmbeddedAws

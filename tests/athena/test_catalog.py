@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS
-from anthropic_lake.reading import StoredLake
-from anthropic_lake.schema import Table, Type
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.catalog import TABLES, VIEWS
+from anthropic_lake.schema.table import PARTITION, Table
+from anthropic_lake.schema.types import Type
 from infra.views import view_columns
 from tests.athena.conftest import TODAY, Deployed, in_duckdb
 from tests.athena.engines import same, same_in_athena

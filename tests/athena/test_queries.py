@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
 from tests import lakes
 from tests.athena.conftest import TODAY, Deployed, in_duckdb
 from tests.athena.engines import same_in_athena

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 from trino.exceptions import TrinoUserError
 
-from anthropic_lake.catalog import TABLES
-from anthropic_lake.lake import S3Lake, write_day
-from anthropic_lake.schema import INTEGER, Column, Table
+from anthropic_lake.lake.aws import S3Lake
+from anthropic_lake.lake.objects import write_day
+from anthropic_lake.query.catalog import TABLES
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import INTEGER
 from tests.athena.conftest import TODAY, Deployed, Listed
 
 DAY = TODAY - timedelta(days=20)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from anthropic_lake.catalog import VIEWS
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.catalog import VIEWS
 from tests.athena.conftest import HISTORY_START, TODAY, Deployed, in_duckdb
 from tests.athena.engines import same, same_in_athena
 from tests.aws.embedded import EmbeddedAws

@@ -39,7 +39,7 @@ MEMORY = {
     )
 }
 ALARMS = TEMPLATE.count("Type: AWS::CloudWatch::Alarm")
-QUERIES = len(list((ROOT / "infra" / "queries").glob("*.sql")))
+QUERIES = len(list((ROOT / "functions" / "anthropic_lake" / "query" / "saved").glob("*.sql")))
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ import pyarrow as pa
 import sqlglot
 from pyarrow import fs
 
-from anthropic_lake.catalog import TABLES
-from anthropic_lake.query import query
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.catalog import TABLES
+from anthropic_lake.query.duckdb import query
 from tests.benchmarks.measure import ROOT
 
-QUERIES = ROOT / "infra" / "queries"
+QUERIES = ROOT / "functions" / "anthropic_lake" / "query" / "saved"
 _PARAMETER = re.compile(r"\$\{\w+\}")  # of the template; all are numbers
 
 

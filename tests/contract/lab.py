@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from anthropic_lake.api import Connection, Pace
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import Asset
-from anthropic_lake.extractor import Extractor, Interval, Request
-from anthropic_lake.lake import LocalLake
-from anthropic_lake.runs import Run
+from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from anthropic_lake.settings import Settings, read_settings
-from anthropic_lake.watermark import LocalWatermark
+from anthropic_lake.sync.extractor import Extractor
+from anthropic_lake.sync.request import Interval, Request
+from anthropic_lake.sync.runs import Run
 from tests.simulator import AdminApiServer
 
 Json = dict[str, Any]

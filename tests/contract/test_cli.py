@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.cli import main
+from anthropic_lake.cli.main import main
 from tests.aws.embedded import EmbeddedAws
 from tests.contract.lab import KEY, Lab
 from tests.simulator import AdminApiServer, Fault, Organization
@@ -301,7 +301,7 @@ def test_the_command_says_plain_lines_where_there_is_no_terminal(shell: Shell) -
 def test_a_laptop_run_imports_no_aws(shell: Shell, arguments: list[str]) -> None:
     program = (
         "import sys\n"
-        "from anthropic_lake.cli import main\n"
+        "from anthropic_lake.cli.main import main\n"
         "try:\n"
         f"    main({arguments!r})\n"
         "except SystemExit as end:\n"

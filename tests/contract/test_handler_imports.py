@@ -34,10 +34,9 @@ PACKAGES = {
 COMPILED = {"cython_runtime"}  # parts of compiled packages
 OPTIONAL = {"chardet", "simplejson"}  # requests takes them where they are; the layer has neither
 UNUSED = {
-    "anthropic_lake.access",
+    "anthropic_lake.extract.access",
     "anthropic_lake.cli",
     "anthropic_lake.query",
-    "anthropic_lake.screen",
     "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.utilities.parameters",
     "aws_xray_sdk",

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from anthropic_lake.api import Connection, Pace
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.extractor import Extractor, Interval, Request
-from anthropic_lake.lake import LocalLake
+from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from anthropic_lake.settings import read_settings
-from anthropic_lake.watermark import LocalWatermark
+from anthropic_lake.sync.extractor import Extractor
+from anthropic_lake.sync.request import Interval, Request
 from tests.simulator import AdminApiServer, Organization
 
 TODAY = date(2026, 3, 31)
@@ -131,7 +131,7 @@ def test_claude_code_takes_a_chain_for_every_day(large: AdminApiServer, tmp_path
 def test_large_pages_are_followed_by_smaller_ones_and_nothing_is_read_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anthropic_lake.records._SHRINK_ABOVE", 100_000)
+    monkeypatch.setattr("anthropic_lake.extract.records._SHRINK_ABOVE", 100_000)
     organization = Organization.invent(today=TODAY, days=40, groups=20)
     with AdminApiServer(organization, now=lambda: NOW) as api:
         ended = Interval(TODAY - timedelta(days=39), TODAY)

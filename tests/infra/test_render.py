@@ -9,11 +9,11 @@ import pytest
 import sqlglot
 import yaml
 
-from anthropic_lake.catalog import TABLES, VIEWS, View
+from anthropic_lake.query.catalog import TABLES, VIEWS, View
 from infra import reference, render, template
 from infra.views import view_columns
 
-QUERIES = sorted((render.ROOT / "infra" / "queries").glob("*.sql"))
+QUERIES = sorted((render.ROOT / "functions" / "anthropic_lake" / "query" / "saved").glob("*.sql"))
 
 
 def test_the_repository_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:

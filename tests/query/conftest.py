@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
 from tests.lakes import build_lake
 from tests.simulator import Organization
 

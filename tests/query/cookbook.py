@@ -2,8 +2,8 @@
 
     python -m tests.query.cookbook    rewrites them
 
-Between `<!-- query:NAME -->` and `<!-- /query -->` stands infra/queries/NAME.sql, as it is, with
-its result in DuckDB.
+Between `<!-- query:NAME -->` and `<!-- /query -->` stands query/saved/NAME.sql, as it is, with its
+result in DuckDB.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs
 
-from anthropic_lake.output import shown
-from anthropic_lake.query import query
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.duckdb import query
+from anthropic_lake.query.output import shown
 from tests.lakes import TODAY, build_lake
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = ROOT / "docs" / "cookbook.md"
-QUERIES = ROOT / "infra" / "queries"
+QUERIES = ROOT / "functions" / "anthropic_lake" / "query" / "saved"
 PARAMETERS = {"${MonthlyBudgetUsd}": "10000"}
 _MOST_ROWS = 12
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from anthropic_lake.catalog import VIEWS
-from anthropic_lake.cli import main
+from anthropic_lake.cli.main import main
+from anthropic_lake.query.catalog import VIEWS
 from tests.aws.embedded import EmbeddedAws
 from tests.lakes import upload
 
@@ -198,7 +198,7 @@ def test_the_views_are_listed_with_what_they_answer() -> None:
 
 def test_a_sync_loads_no_query_engine() -> None:
     check = (
-        "import sys, anthropic_lake.cli\n"
+        "import sys, anthropic_lake.cli.main\n"
         "assert not {'duckdb', 'sqlglot', 'boto3'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True)

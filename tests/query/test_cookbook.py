@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
 from tests.query.cookbook import (
     COOKBOOK,
     PARAMETERS,

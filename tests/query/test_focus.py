@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from anthropic_lake.cli import main
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.cli.main import main
+from anthropic_lake.lake.reading import StoredLake
 from tests.lakes import TODAY
 from tests.query.cookbook import ROOT, answer
 

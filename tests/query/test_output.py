@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from anthropic_lake.output import MOST_ROWS_SHOWN, Format, write
+from anthropic_lake.query.output import MOST_ROWS_SHOWN, Format, write
 
 EXACT = Decimal("12345678901234567890123456.123456789012")
 SQL = """

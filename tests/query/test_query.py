@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS
 from anthropic_lake.errors import QueryError, SettingsError, StorageError
-from anthropic_lake.query import query
-from anthropic_lake.reading import StoredLake
-from anthropic_lake.schema import Table
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.catalog import TABLES, VIEWS
+from anthropic_lake.query.duckdb import query
+from anthropic_lake.schema.table import PARTITION, Table
 from tests.lakes import FIRST_DAY, HISTORY_START, TODAY
 from tests.query.conftest import stored
 from tests.simulator import Organization

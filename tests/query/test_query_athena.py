@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from anthropic_lake import aws, query_athena
-from anthropic_lake.cli import main
-from anthropic_lake.query_athena import Statistics
+from anthropic_lake import aws
+from anthropic_lake.cli.main import main
+from anthropic_lake.query import athena as query_athena
+from anthropic_lake.query.athena import Statistics
 from tests.aws.embedded import REGION, EmbeddedAws
 from tests.query.athena_server import Json, ScriptedAthena
 
@@ -252,7 +253,7 @@ def test_an_interrupted_query_is_stopped(monkeypatch: pytest.MonkeyPatch) -> Non
         "StopQueryExecution": [{}],
     }
     with ScriptedAthena(script) as athena:
-        monkeypatch.setattr("anthropic_lake.query_athena.time.sleep", interrupt)
+        monkeypatch.setattr("anthropic_lake.query.athena.time.sleep", interrupt)
         result = run(athena.url, monkeypatch)
         assert result.exit_code == 1
         assert athena.requests[-1] == ("StopQueryExecution", {"QueryExecutionId": "query-1"})

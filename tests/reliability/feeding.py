@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.errors import LakeError
-from anthropic_lake.records import days, snapshot
+from anthropic_lake.extract.records import days, snapshot
 from tests.simulator import Organization
 from tests.unit.fakes import Asked, Reply, talk
 

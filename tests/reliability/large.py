@@ -20,12 +20,12 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter
 
-from anthropic_lake.api import Connection, Pace
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.errors import LakeError
-from anthropic_lake.extractor import OBJECTS_PER_COLLECTION, Extractor, Interval, Request
-from anthropic_lake.lake import LocalLake
+from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from anthropic_lake.settings import read_settings
-from anthropic_lake.watermark import LocalWatermark
+from anthropic_lake.sync.extractor import OBJECTS_PER_COLLECTION, Extractor
+from anthropic_lake.sync.request import Interval, Request
 
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -17,14 +17,14 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from anthropic_lake.api import Connection, Pace
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import Asset
 from anthropic_lake.aws import secret_reader
-from anthropic_lake.extractor import Extractor, Request
-from anthropic_lake.lake import S3Lake
-from anthropic_lake.runs import Run
+from anthropic_lake.lake.aws import S3Lake, SsmWatermark
 from anthropic_lake.settings import Settings
-from anthropic_lake.watermark import SsmWatermark
+from anthropic_lake.sync.extractor import Extractor
+from anthropic_lake.sync.request import Request
+from anthropic_lake.sync.runs import Run
 from tests.reliability.clock import Clock
 from tests.reliability.cloud import Clients, Cloud
 

@@ -9,9 +9,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from anthropic_lake import records
+from anthropic_lake.api.credential import Credential
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.credential import Credential
 from anthropic_lake.errors import (
     ApiUnavailable,
     ContractBroken,
@@ -20,8 +19,9 @@ from anthropic_lake.errors import (
     TooLarge,
     aws_failure,
 )
-from anthropic_lake.lake import S3Lake
-from anthropic_lake.records import snapshot
+from anthropic_lake.extract import records
+from anthropic_lake.extract.records import snapshot
+from anthropic_lake.lake.aws import S3Lake
 from tests.reliability.feeding import feed, samples
 from tests.unit.fakes import Asked, Reply, refusal, talk
 

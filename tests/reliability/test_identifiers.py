@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anthropic_lake.api import AdminApi, Connection, Pace
+from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import ApiError, ContractBroken, redact
-from anthropic_lake.output import Format, write
-from anthropic_lake.records import snapshot
+from anthropic_lake.extract.records import snapshot
+from anthropic_lake.query.output import Format, write
 from tests.simulator import AdminApiServer, Fault, Organization
 
 MEMBERS = ASSETS["workspace_members"]

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from anthropic_lake.errors import StorageError
-from anthropic_lake.lake import LocalLake
-from anthropic_lake.watermark import LocalWatermark
+from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from tests.simulator import AdminApiServer, Organization
 
 ROOT = Path(__file__).parents[2]

@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from anthropic_lake.api import AdminApi, Connection, Pace
+from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.connection import Connection, Pace
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.errors import ApiError, ApiUnavailable, SettingsError
-from anthropic_lake.paging import Paging
 from anthropic_lake.settings import read_settings
 from tests.simulator import AdminApiServer, Fault, Organization
 

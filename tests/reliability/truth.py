@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from anthropic_lake.assets import Asset
-from anthropic_lake.schema import INTEGER, JSON, MONEY, TIMESTAMP, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import INTEGER, JSON, MONEY, TIMESTAMP
 from tests.simulator import Organization
 from tests.simulator.organization import before
 from tests.simulator.reports import midnight, timestamp, usage_results

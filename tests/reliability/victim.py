@@ -16,11 +16,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from anthropic_lake.api import Connection, Pace
-from anthropic_lake.extractor import Extractor, Request
-from anthropic_lake.lake import LocalLake
+from anthropic_lake.api.connection import Connection, Pace
+from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from anthropic_lake.settings import read_settings
-from anthropic_lake.watermark import LocalWatermark
+from anthropic_lake.sync.extractor import Extractor
+from anthropic_lake.sync.request import Request
 
 _CHANGES = {"open", "os.mkdir", "os.rename", "os.chmod", "os.remove", "tempfile.mkstemp"}
 

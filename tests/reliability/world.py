@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from anthropic_lake.errors import LakeError
-from anthropic_lake.extractor import Interval, Request
-from anthropic_lake.lake import object_key
-from anthropic_lake.schema import Table
+from anthropic_lake.lake.layout import object_key
+from anthropic_lake.schema.table import Table
 from anthropic_lake.settings import read_settings
+from anthropic_lake.sync.request import Interval, Request
 from tests.reliability import truth
 from tests.reliability.clock import Clock
 from tests.reliability.cloud import Cloud

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 from pyarrow import fs
 
-from anthropic_lake.query import query
-from anthropic_lake.reading import StoredLake
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.duckdb import query
 from tests.aws.embedded import EmbeddedAws
 
 ROOT = Path(__file__).parents[2]

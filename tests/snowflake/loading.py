@@ -10,9 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anthropic_lake.catalog import PARTITION, TABLES
-from anthropic_lake.lake import LocalLake, S3Lake, object_key, write_day
-from anthropic_lake.schema import Table
+from anthropic_lake.lake.aws import S3Lake
+from anthropic_lake.lake.layout import object_key
+from anthropic_lake.lake.local import LocalLake
+from anthropic_lake.lake.objects import write_day
+from anthropic_lake.query.catalog import TABLES
+from anthropic_lake.schema.table import PARTITION, Table
 from infra.snowflake_ddl import name
 from tests.aws.embedded import EmbeddedAws
 from tests.lakes import upload

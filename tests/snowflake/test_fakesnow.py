@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from anthropic_lake.catalog import TABLES, VIEWS
-from anthropic_lake.lake import object_key
-from anthropic_lake.schema import Table
+from anthropic_lake.lake.layout import object_key
+from anthropic_lake.query.catalog import TABLES, VIEWS
+from anthropic_lake.schema.table import Table
 from tests.athena.engines import same
 from tests.aws.embedded import EmbeddedAws
 from tests.lakes import HISTORY_START, RESTATED, TODAY, build_lake

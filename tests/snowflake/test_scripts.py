@@ -11,8 +11,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from anthropic_lake.catalog import PARTITION, TABLES, VIEWS, View
-from anthropic_lake.schema import TIMESTAMP, Column
+from anthropic_lake.query.catalog import TABLES, VIEWS, View
+from anthropic_lake.schema.table import PARTITION, Column
+from anthropic_lake.schema.types import TIMESTAMP
 from infra import snowflake_ddl
 from tests.snowflake.scripts import SCRIPTS, VALUES, kind, reload_statements, statements
 

@@ -16,9 +16,10 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter
 
-from anthropic_lake.api import AdminApi, Connection, Pace
+from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.errors import StorageError
-from anthropic_lake.lake import object_key
+from anthropic_lake.lake.layout import object_key
 
 KEY = "sk-ant-admin01-invented"
 ORGANIZATION = "7c9a3a4e-0000-4000-8000-000000000001"

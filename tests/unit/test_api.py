@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anthropic_lake import __version__
-from anthropic_lake.api import AdminApi, Pace
+from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.connection import Pace
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.errors import (
     ApiError,
     ApiUnavailable,
@@ -27,7 +29,6 @@ from anthropic_lake.errors import (
     SecretError,
     TooLarge,
 )
-from anthropic_lake.paging import Paging
 from tests.unit.fakes import (
     KEY,
     ORGANIZATION,
@@ -84,7 +85,7 @@ def test_a_request_carries_key_version_and_agent_and_no_beta() -> None:
     assert asked.headers["anthropic-version"] == "2023-06-01"
     assert asked.headers["user-agent"] == f"anthropic-lake/{__version__}"
     assert "anthropic-beta" not in asked.headers
-    assert (answer.source.request_id, answer.source.organization_id) == ("req_001", ORGANIZATION)
+    assert (answer.origin.request_id, answer.origin.organization_id) == ("req_001", ORGANIZATION)
 
 
 def test_a_beta_is_asked_for_where_one_is_needed() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anthropic_lake.backfill import items
 from anthropic_lake.errors import SettingsError
+from anthropic_lake.sync.backfill import items
 
 REQUEST = {"assets": ["cost_report"], "interval_start": "2026-01-15", "interval_end": "2026-03-01"}
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import requests
 
-from anthropic_lake.credential import Credential
+from anthropic_lake.api.credential import Credential
 from anthropic_lake.errors import SecretError, redact
 
 KEY = "sk-ant-admin01-Very_Secret-1"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets import ASSETS, Kind
-from anthropic_lake.catalog import PARTITION, TABLES
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import Table
+from anthropic_lake.query.catalog import TABLES
+from anthropic_lake.schema.table import PARTITION, Table
 
 TYPES = {
     "": pa.string(),

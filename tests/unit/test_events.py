@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from anthropic_lake.errors import SettingsError
-from anthropic_lake.events import read_event
-from anthropic_lake.extractor import Interval, Request
+from anthropic_lake.sync.request import Interval, Request, read_event
 
 NOW = datetime(2026, 11, 22, 6, 7, 8, tzinfo=UTC)
 MEANT = datetime(2026, 11, 22, 6, tzinfo=UTC)

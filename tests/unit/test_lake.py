@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import StorageError
-from anthropic_lake.lake import LocalLake, object_key, write_day
+from anthropic_lake.lake.layout import object_key
+from anthropic_lake.lake.local import LocalLake
+from anthropic_lake.lake.objects import write_day
 from tests.unit.fakes import MemoryLake
 
 DAY = date(2026, 11, 1)

@@ -11,15 +11,15 @@ from typing import Any, cast
 import pyarrow as pa
 import pytest
 
-from anthropic_lake import records
-from anthropic_lake.api import AdminApi
+from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.paging import Origin, Page
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.paging import Page, Source
-from anthropic_lake.records import Day, days
+from anthropic_lake.extract import records
+from anthropic_lake.extract.records import Day, days
 
 USAGE = ASSETS["usage_report"]
 TODAY = date(2026, 11, 20)
-SOURCE = Source("req_1", "org-1")
+SOURCE = Origin("req_1", "org-1")
 BOUNDS = {"starting_at": "2026-11-20T00:00:00Z", "ending_at": "2026-11-21T00:00:00Z"}
 ROWS: list[dict[str, Any]] = [{"model": f"m{n}", "output_tokens": n} for n in range(100)]
 NEW = [{**row, "thinking_tokens": 7} for row in ROWS]

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from anthropic_lake import strict_json
-from anthropic_lake.any_records import AnyRecords
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.catalog import TABLES
-from anthropic_lake.rows import FieldError, to_arrow
-from anthropic_lake.schema import Table
+from anthropic_lake.query.catalog import TABLES
+from anthropic_lake.rows.arrow import FieldError, to_arrow
+from anthropic_lake.rows.general import AnyRecords
+from anthropic_lake.schema.table import Table
 
 Json = dict[str, Any]
 BY_NAME = {table.name: table for table in TABLES}

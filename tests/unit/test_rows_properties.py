@@ -14,20 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anthropic_lake import strict_json
-from anthropic_lake.any_records import AnyRecords
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.rows import FieldError, to_arrow
-from anthropic_lake.schema import (
-    BOOLEAN,
-    INTEGER,
-    JSON,
-    MONEY,
-    STRING,
-    TIMESTAMP,
-    Column,
-    Table,
-    Type,
-)
+from anthropic_lake.rows.arrow import FieldError, to_arrow
+from anthropic_lake.rows.general import AnyRecords
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import BOOLEAN, INTEGER, JSON, MONEY, STRING, TIMESTAMP, Type
 
 Json = dict[str, Any]
 TABLES = [table for asset in ASSETS.values() for table in asset.tables if not table.explode]

@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from anthropic_lake.schema import INTEGER, MONEY, STRING, TIMESTAMP, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import INTEGER, MONEY, STRING, TIMESTAMP
 
 TABLE = Table(
     name="things",

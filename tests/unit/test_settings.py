@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from anthropic_lake.errors import SettingsError
-from anthropic_lake.settings import parse_day, read_settings
+from anthropic_lake.settings import read_settings
+from anthropic_lake.utc import parse_day
 
 
 def problem(**environment: str) -> str:

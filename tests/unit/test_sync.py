@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.errors import ApiError, BadRequest, StorageError
-from anthropic_lake.lake import object_key
-from anthropic_lake.runs import Run
-from anthropic_lake.sync import interval_window, scheduled_window, sync
+from anthropic_lake.lake.layout import object_key
+from anthropic_lake.sync.days import sync
+from anthropic_lake.sync.runs import Run
+from anthropic_lake.sync.window import interval_window, scheduled_window
 from tests.unit.fakes import Asked, MemoryLake, MemoryWatermark, Reply, refusal, talk
 
 ONE_DAY = timedelta(days=1)

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anthropic_lake import strict_json
-from anthropic_lake.any_records import AnyRecords
 from anthropic_lake.assets import ASSETS, Asset
-from anthropic_lake.rows import FieldError, to_arrow
-from anthropic_lake.schema import JSON, STRING, Column, Table
-from anthropic_lake.uniform import uniform
+from anthropic_lake.rows.arrow import FieldError, to_arrow
+from anthropic_lake.rows.general import AnyRecords
+from anthropic_lake.rows.typed import uniform
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import JSON, STRING
 from tests.unit.test_rows_properties import records
 
 Tables = tuple[Table, ...]

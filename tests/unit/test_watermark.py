@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anthropic_lake.errors import StorageError
-from anthropic_lake.watermark import LocalWatermark, advance
+from anthropic_lake.lake.local import LocalWatermark
+from anthropic_lake.lake.watermark import advance
 from tests.unit.fakes import MemoryWatermark
 
 DAY = date(2026, 11, 21)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import SettingsError
-from anthropic_lake.sync import Window, interval_window, scheduled_window
+from anthropic_lake.sync.window import Window, interval_window, scheduled_window
 
 COST, USERS = ASSETS["cost_report"], ASSETS["users"]
 ONE_DAY = timedelta(days=1)

@@ -1,8 +1,9 @@
 """The organization's API keys in every status; never their secrets."""
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Kind
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import STRING, TIMESTAMP, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import STRING, TIMESTAMP
 
 API_KEYS = Asset(
     name="api_keys",

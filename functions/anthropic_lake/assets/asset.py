@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from urllib.parse import quote
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.errors import ContractBroken, SettingsError
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import Table
+from anthropic_lake.schema.table import Table
 
 ROLES = (
     "user",

@@ -1,8 +1,9 @@
 """Claude Code activity by day and person, with a child table by model."""
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Kind
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import BOOLEAN, INTEGER, JSON, MONEY, STRING, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import BOOLEAN, INTEGER, JSON, MONEY, STRING
 
 _KEY = (
     Column(

@@ -1,8 +1,9 @@
 """Cost in cents and dollars by day; it contains Claude Code on the API and no Priority Tier."""
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Kind, TimeBuckets
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import MONEY, STRING, TIMESTAMP, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import MONEY, STRING, TIMESTAMP
 
 COST_REPORT = Asset(
     name="cost_report",

@@ -1,8 +1,9 @@
 """The organization that the key belongs to."""
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Kind
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import STRING, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import STRING
 
 ORGANIZATION = Asset(
     name="organization",

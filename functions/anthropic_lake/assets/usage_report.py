@@ -1,8 +1,9 @@
 """Tokens of the Messages API by time bucket and dimension."""
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Kind, TimeBuckets
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import INTEGER, STRING, TIMESTAMP, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import INTEGER, STRING, TIMESTAMP
 
 USAGE_REPORT = Asset(
     name="usage_report",

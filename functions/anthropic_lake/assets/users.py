@@ -1,8 +1,9 @@
 """The organization's users; a removed one vanishes from the API."""
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import ROLES, Asset, Kind
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import STRING, TIMESTAMP, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import STRING, TIMESTAMP
 
 USERS = Asset(
     name="users",

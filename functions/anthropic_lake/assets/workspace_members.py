@@ -5,10 +5,11 @@ The default workspace has no list of its own: access to it follows the role in t
 
 from dataclasses import replace
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Kind
 from anthropic_lake.assets.workspaces import WORKSPACES
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import STRING, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import STRING
 
 WORKSPACE_MEMBERS = Asset(
     name="workspace_members",

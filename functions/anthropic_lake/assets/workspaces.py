@@ -1,8 +1,9 @@
 """The organization's workspaces, the default one and archived ones included."""
 
+from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Kind
-from anthropic_lake.paging import Paging
-from anthropic_lake.schema import JSON, STRING, TIMESTAMP, Column, Table
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import JSON, STRING, TIMESTAMP
 
 WORKSPACES = Asset(
     name="workspaces",

@@ -1,0 +1,56 @@
+"""What `sync` shows to people: a bar for each asset while it runs, and a table at the end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from anthropic_lake.extract.records import Day
+from anthropic_lake.sync.runs import Run
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Run, Day], None]]:
+    """Show a bar for each asset; what it gives is told of every day that is safe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(run: Run, _: Day) -> None:
+            if run.asset not in tasks:
+                tasks[run.asset] = bars.add_task(run.asset, total=run.days_asked_for)
+            bars.advance(tasks[run.asset])
+
+        yield advance
+
+
+def report(runs: list[Run]) -> None:
+    """Print a table of the runs, then the warnings and errors in full."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("asset", no_wrap=True)
+    table.add_column("status")
+    for figure in ("days", "rows", "bytes", "requests"):
+        table.add_column(figure, justify="right")
+    table.add_column("watermark")
+    for run in runs:
+        figures = (run.days_written, run.rows, run.bytes, run.requests)
+        watermark = str(run.last_synced_date or "-")
+        table.add_row(run.asset, run.status, *(f"{each:,}" for each in figures), watermark)
+    console = Console()
+    console.print(table)
+    for run in runs:
+        for warning in run.warnings:
+            console.print(f"warning: {escape(run.asset)}: {escape(warning)}", soft_wrap=True)
+        if run.error_message:
+            console.print(f"error: {escape(run.error_message)}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Which requests give which days of an asset."""

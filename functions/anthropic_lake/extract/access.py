@@ -1,0 +1,82 @@
+"""What a key may read: each endpoint tried once."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from anthropic_lake import strict_json
+from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.connection import Connection
+from anthropic_lake.api.paging import Page, Params
+from anthropic_lake.assets import ASSETS, Asset, Kind
+from anthropic_lake.errors import ApiError, ContractBroken, MissingPermission, redact
+from anthropic_lake.utc import ONE_DAY
+
+
+@dataclass(frozen=True)
+class Access:
+    """Whether one asset can be read.
+
+    Args:
+        asset: Name of the asset.
+        verdict: `allowed`, `refused` or `unreachable`.
+        detail: What is missing; empty when it is allowed.
+    """
+
+    asset: str
+    verdict: str
+    detail: str = ""
+
+
+def organization(connection: Connection) -> str:
+    """Give the identifier and the name of the organization that the key belongs to.
+
+    Raises:
+        ApiError: The API does not say.
+    """
+    answer = AdminApi(connection, "organization").get(ASSETS["organization"].path)
+    found = strict_json.value(answer.body)
+    return f"{redact(str(found.get('id')))} {found.get('name')!r}"
+
+
+def check(asset: Asset, connection: Connection, today: date) -> Access:
+    """Try an asset's endpoint once, for one record of yesterday where it has days."""
+    api = AdminApi(connection, asset.name)
+    try:
+        if asset.fan_out is None:
+            api.get(asset.path, _params(asset, today))
+            return Access(asset.name, "allowed")
+        return _check_fan_out(asset, asset.fan_out, api)
+    except ApiError as error:
+        refused = isinstance(error, MissingPermission) or error.status in (400, 401, 404)
+        return Access(asset.name, "refused" if refused else "unreachable", str(error))
+
+
+def _check_fan_out(asset: Asset, over: Asset, api: AdminApi) -> Access:
+    """Try the endpoint for the first of the things that it runs over."""
+    page = next(api.pages(over.path, over.paging, [*over.params.items(), ("limit", "1")]))
+    first = strict_json.items(page.data)[:1]
+    if not first:
+        return Access(asset.name, "allowed", f"there are no {over.name} to try it with")
+    api.get(asset.path_of(_id(over, first[0], page)), [("limit", "1")])
+    return Access(asset.name, "allowed")
+
+
+def _id(asset: Asset, record: strict_json.Text, page: Page) -> str:
+    """Give the identifier of a record of a page."""
+    try:
+        return str(strict_json.value(record)["id"])
+    except (strict_json.InvalidJson, TypeError, KeyError):
+        request_id = page.origin.request_id
+        raise ContractBroken(
+            "expected an object with an id", asset=asset.name, field="data[]", request_id=request_id
+        ) from None
+
+
+def _params(asset: Asset, today: date) -> Params:
+    """Ask for as little as there is."""
+    if asset.kind is Kind.SNAPSHOT:
+        return [("limit", "1")] if asset.paging.cursor else []
+    if asset.kind is Kind.DAYS:
+        return [("starting_at", (today - ONE_DAY).isoformat()), ("limit", "1")]
+    days = [("starting_at", today - ONE_DAY), ("ending_at", today)]
+    return [*((name, f"{day}T00:00:00Z") for name, day in days), ("limit", "1")]

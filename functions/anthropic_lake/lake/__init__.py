@@ -1,0 +1,1 @@
+"""Where objects stand, and how they are written and read."""

@@ -1,0 +1,1 @@
+"""Records of JSON to rows of Arrow."""

@@ -1,0 +1,1 @@
+"""Tables, columns and types: what the lake holds, as data."""

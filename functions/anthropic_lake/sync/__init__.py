@@ -1,0 +1,1 @@
+"""One run of one asset: which days, in which order, and its record."""

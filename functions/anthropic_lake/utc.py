@@ -1,0 +1,38 @@
+"""Days and instants of UTC."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+ONE_DAY = timedelta(days=1)
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def midnight(day: date) -> datetime:
+    """Return the start of a day."""
+    return datetime.combine(day, time(), UTC)
+
+
+def instant(value: object) -> datetime | None:
+    """Return the instant of an RFC 3339 timestamp with a zone, None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        then = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return then.astimezone(UTC) if then.tzinfo else None
+
+
+def parse_day(text: str) -> date:
+    """Return the day written as YYYY-MM-DD.
+
+    Raises:
+        ValueError: It is written otherwise.
+    """
+    if not _DAY.fullmatch(text):
+        raise ValueError(f"{text!r} is not a day such as 2026-01-31")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a day of the calendar") from None
