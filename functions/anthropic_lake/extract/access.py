@@ -54,7 +54,7 @@ def check(asset: Asset, connection: Connection, today: date) -> Access:
 def _check_fan_out(asset: Asset, over: Asset, api: AdminApi) -> Access:
     """Try the endpoint for the first of the things that it runs over."""
     page = next(api.pages(over.path, over.paging, [*over.params.items(), ("limit", "1")]))
-    first = strict_json.items(page.data)[:1]
+    first = strict_json.elements(page.data)[:1]
     if not first:
         return Access(asset.name, "allowed", f"there are no {over.name} to try it with")
     api.get(asset.path_of(_id(over, first[0], page)), [("limit", "1")])
