@@ -285,7 +285,7 @@ def _bucket_pages(
         asset.paging,
         params,
         beta=",".join(betas) or None,
-        most_bytes=_MOST_BYTES_OF_SEVERAL_BUCKETS if limit > 1 else _MOST_BYTES_OF_ONE_BUCKET,
+        max_body_bytes=_MOST_BYTES_OF_SEVERAL_BUCKETS if limit > 1 else _MOST_BYTES_OF_ONE_BUCKET,
     )
 
 
