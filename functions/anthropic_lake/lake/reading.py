@@ -82,7 +82,7 @@ class StoredLake:
             if info.type == fs.FileType.File and day:
                 yield LakeObject(info.path, day, info.mtime)
 
-    def refuse_unless_there(self) -> None:
+    def check_exists(self) -> None:
         """Check that the folder holds a lake.
 
         Raises:
