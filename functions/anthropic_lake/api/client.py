@@ -99,10 +99,7 @@ class AdminApi:
         beta: str | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> Answer:
-        """Send a request and return the answer.
-
-        The request is repeated after failures that may pass: a lost connection, 429, 5xx,
-        broken JSON.
+        """Send a request, again after a failure that may pass, and return the answer.
 
         Args:
             path: Path of the endpoint.
