@@ -53,10 +53,11 @@ bench: setup  ## Measure against ingestr and the floor; ARGS="peer --only cost" 
 
 check: check-code $(TEMPLATE:%.yaml=check-%)  ## Check format, lint, types, generated text, template
 
-check-code: setup  ## Check the Python code and the generated text
+check-code: setup  ## Check the Python code, spelling and the generated text
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/codespell
 	$(BIN)/bandit --quiet --severity-level medium --recursive functions
 	$(BIN)/python -m infra.render --check
 

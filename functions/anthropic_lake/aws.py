@@ -1,4 +1,4 @@
-"""AWS: clients that are made once, and the secret of the admin key."""
+"""Clients of AWS services, and the secret of the admin key."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,10 +20,10 @@ _CONFIG = Config(
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401  its type depends on the service
-    """Give the process's client of an AWS service.
+    """Return the client of an AWS service, the same one for the whole process.
 
     Raises:
-        SettingsError: There is no region or no usable configuration.
+        SettingsError: The region is missing, or the configuration is not usable.
     """
     try:
         return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
@@ -32,10 +32,10 @@ def client(service: str) -> Any:  # noqa: ANN401  its type depends on the servic
 
 
 def secret_reader(secrets: "SecretsManagerClient", arn: str) -> Callable[[], str]:
-    """Give a function that reads the secret's current text.
+    """Return a function that reads the secret's current text.
 
     Raises:
-        SecretError: (the function) It cannot be read; the message says what to do.
+        SecretError: (the function) The secret cannot be read; the message says what to do.
     """
 
     def read() -> str:

@@ -1,4 +1,4 @@
-"""The Lambda handler: one function per asset, named by `ASSET`."""
+"""The Lambda handler: each function syncs the asset that `ASSET` names."""
 
 import gc
 import os
@@ -27,7 +27,7 @@ metrics = Metrics(namespace="AnthropicLake")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Sync the function's asset and give the summary of the run.
+    """Sync the asset of the function and return the summary of the run.
 
     Args:
         event: `{}`, `{"scheduled_time": ...}`, an EventBridge scheduled event, or
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         LakeError: The run failed; its row is in `sync_runs` and the message says what to do.
     """
-    extractor, asset = _composed()
+    extractor, asset = _extractor_and_asset()
     request = read_event(event, extractor.clock())
     run = extractor.new_run(asset, request)
     try:
@@ -48,14 +48,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.error("the run failed", run=run.summary())
         raise
     finally:
-        _measure(run, request.now)
+        _emit_metrics(run, request.now)
     logger.info("the run ended", run=run.summary())
     return run.summary()
 
 
 @cache
-def _composed() -> tuple[Extractor, Asset]:
-    """Put the parts together, once per environment."""
+def _extractor_and_asset() -> tuple[Extractor, Asset]:
+    """Build the extractor from the environment, once per process."""
     gc.set_threshold(OBJECTS_PER_COLLECTION)
     settings = read_settings(os.environ)
     asset = settings.asset(os.environ.get("ASSET", ""))
@@ -72,7 +72,7 @@ def _composed() -> tuple[Extractor, Asset]:
     return extractor, asset
 
 
-def _measure(run: Run, now: datetime) -> None:
+def _emit_metrics(run: Run, now: datetime) -> None:
     """Emit the run's metrics."""
     metrics.add_dimension("asset", run.asset)
     metrics.add_metric("Rows", MetricUnit.Count, run.rows)
@@ -85,6 +85,6 @@ def _measure(run: Run, now: datetime) -> None:
         metrics.add_metric("Duration", MetricUnit.Milliseconds, seconds * 1000)
     if run.days_behind is not None:
         metrics.add_metric("DaysBehind", MetricUnit.Count, run.days_behind)
-    spent = run.month_to_date_usd(now.date())
-    if spent is not None:
-        metrics.add_metric("MonthToDateUsd", MetricUnit.NoUnit, float(spent))
+    spend_usd = run.month_to_date_usd(now.date())
+    if spend_usd is not None:
+        metrics.add_metric("MonthToDateUsd", MetricUnit.NoUnit, float(spend_usd))

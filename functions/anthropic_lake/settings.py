@@ -1,4 +1,4 @@
-"""The settings: an environment, read once into a checked value."""
+"""The settings, read from environment variables and checked."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,15 +22,15 @@ class Settings:
     """The settings of a function or of the command line.
 
     Args:
-        assets: Every asset as it is to be asked for, by name.
+        assets: All assets by name, with the grouping that the settings ask for.
         base_url: Address of the Admin API.
-        data_bucket: S3 bucket of the lake, empty on a laptop.
-        data_prefix: Prefix of all keys in it.
-        admin_key_secret_arn: Secret that holds the admin key, empty on a laptop.
+        data_bucket: Bucket of the lake; empty on a laptop.
+        data_prefix: Prefix of all keys in the bucket.
+        admin_key_secret_arn: Secret that holds the admin key; empty on a laptop.
         state_prefix: Start of the names of the SSM parameters.
-        history_start: First day that is wanted, UTC.
-        lookback_days: How many past days are read again; None: what the asset says.
-        settle: How long after its end a day is not complete yet.
+        history_start: First day of the lake, UTC.
+        lookback_days: How many past days each run reads again; None: the asset's own number.
+        settle: How long after its end a day becomes complete.
         requests_per_minute: Pace of the requests to the Admin API.
     """
 
@@ -46,10 +46,10 @@ class Settings:
     requests_per_minute: int
 
     def asset(self, name: str) -> Asset:
-        """Find an asset by its name.
+        """Return the asset of this name.
 
         Raises:
-            SettingsError: There is none of this name.
+            SettingsError: No asset has this name.
         """
         if name not in self.assets:
             raise SettingsError(f"unknown asset {name!r}: choose from {', '.join(self.assets)}")
@@ -57,38 +57,38 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the settings from environment variables; a blank one means its default.
+    """Read the settings from environment variables; a blank variable means its default.
 
     Raises:
-        SettingsError: Some cannot be used; all the problems are in one message.
+        SettingsError: A variable cannot be used; the message names all the problems.
     """
-    read = _Reading(environment)
+    reader = _Reader(environment)
     settings = Settings(
-        assets=ASSETS | {USAGE_REPORT.name: read.usage_report()},
-        base_url=read.value("ANTHROPIC_BASE_URL", BASE_URL, _base_url),
-        data_bucket=read.value("DATA_BUCKET", "", str),
-        data_prefix=read.value("DATA_PREFIX", "", str),
-        admin_key_secret_arn=read.value("ADMIN_KEY_SECRET_ARN", "", str),
-        state_prefix=read.value("STATE_PREFIX", "/anthropic-lake", _state_prefix),
-        history_start=read.value("HISTORY_START", date(2025, 1, 1), parse_day),
-        lookback_days=read.value("LOOKBACK_DAYS", None, _number(0, 3650)),
-        settle=timedelta(hours=read.value("SETTLE_HOURS", 2, _number(0, 240))),
-        requests_per_minute=read.value("REQUESTS_PER_MINUTE", 60, _number(1, 10**9)),
+        assets=ASSETS | {USAGE_REPORT.name: reader.usage_report()},
+        base_url=reader.value("ANTHROPIC_BASE_URL", BASE_URL, _base_url),
+        data_bucket=reader.value("DATA_BUCKET", "", str),
+        data_prefix=reader.value("DATA_PREFIX", "", str),
+        admin_key_secret_arn=reader.value("ADMIN_KEY_SECRET_ARN", "", str),
+        state_prefix=reader.value("STATE_PREFIX", "/anthropic-lake", _state_prefix),
+        history_start=reader.value("HISTORY_START", date(2025, 1, 1), parse_day),
+        lookback_days=reader.value("LOOKBACK_DAYS", None, _whole_number(0, 3650)),
+        settle=timedelta(hours=reader.value("SETTLE_HOURS", 2, _whole_number(0, 240))),
+        requests_per_minute=reader.value("REQUESTS_PER_MINUTE", 60, _whole_number(1, 10**9)),
     )
-    if read.problems:
-        raise SettingsError("the settings cannot be used: " + "; ".join(read.problems))
+    if reader.problems:
+        raise SettingsError("the settings cannot be used: " + "; ".join(reader.problems))
     return settings
 
 
-class _Reading:
-    """Reads variables and gathers what is wrong with them."""
+class _Reader:
+    """Reads variables and collects the problems with them."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self.problems: list[str] = []
 
     def value(self, name: str, default: Default, parse: Callable[[str], Value]) -> Value | Default:
-        """Read one variable, its default where it is absent or blank."""
+        """Read one variable; return its default if it is missing, blank or wrong."""
         text = self._environment.get(name, "").strip()
         if not text:
             return default
@@ -99,10 +99,10 @@ class _Reading:
             return default
 
     def usage_report(self) -> Asset:
-        """Read how the usage report is grouped."""
+        """Return the usage report with the grouping and the time buckets of the settings."""
         assert USAGE_REPORT.time_buckets  # noqa: S101  it is a report of time buckets
         default = USAGE_REPORT.time_buckets
-        group_by = self.value("USAGE_GROUP_BY", default.group_by, _names)
+        group_by = self.value("USAGE_GROUP_BY", default.group_by, _comma_separated)
         width = self.value("USAGE_BUCKET_WIDTH", default.width, str)
         try:
             return USAGE_REPORT.grouped(group_by, width)
@@ -111,24 +111,24 @@ class _Reading:
             return USAGE_REPORT
 
 
-def _names(text: str) -> tuple[str, ...]:
-    """Read names separated by commas."""
+def _comma_separated(text: str) -> tuple[str, ...]:
+    """Split a text into the names between its commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _number(least: int, most: int) -> Callable[[str], int]:
-    """Read a whole number that is neither too small nor too large."""
+def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return a function that reads a whole number within bounds."""
 
     def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
+        if not text.isdecimal() or not minimum <= int(text) <= maximum:
+            raise ValueError(f"{text!r} is not a whole number from {minimum} to {maximum}")
         return int(text)
 
     return parse
 
 
 def _base_url(text: str) -> str:
-    """Refuse an address that would send the key in the clear."""
+    """Return an address, or raise ValueError if it would send the key unencrypted."""
     url = urlsplit(text)
     if not url.hostname or url.port == 0 or "@" in url.netloc or url.query or url.fragment:
         raise ValueError("is not an address such as https://api.anthropic.com")
@@ -138,7 +138,7 @@ def _base_url(text: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself."""
+    """Return whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -146,7 +146,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _state_prefix(text: str) -> str:
-    """Refuse a prefix that SSM would not take."""
+    """Return a prefix, or raise ValueError if SSM does not accept it."""
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+/?", text):
         raise ValueError(f"{text!r} is not a path such as /anthropic-lake")
     return text.rstrip("/")

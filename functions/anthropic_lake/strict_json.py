@@ -1,4 +1,12 @@
-"""JSON as this project reads it: numbers exact, and no member lost to a key that stands twice."""
+r"""JSON without losses: exact numbers, and a key that stands twice in an object is an error.
+
+How a lost member is noticed. msgspec keeps the last of two equal keys and drops the other member
+without an error. The dropped key takes its quotation marks with it. So we count the quotation
+marks in the text and in what was read from it. If both counts are equal, nothing is lost. The
+count of the text may be too high, never too low: the letters `\u0022` count as a quotation mark
+even after an escaped backslash. So different counts prove nothing, and then the standard library
+reads the text again, slowly, and looks at every key.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,16 +23,17 @@ Text = bytes | bytearray | msgspec.Raw
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
-_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _encode_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
+_QUOTE = b'"'
 _ESCAPED_QUOTE = b"\\u0022"
-_PART = 1 << 20
-_REFUSED = (msgspec.MsgspecError, DecimalException, RecursionError, UnicodeDecodeError)
+_COUNTED_BYTES = 1 << 20
+_DECODE_ERRORS = (msgspec.MsgspecError, DecimalException, RecursionError, UnicodeDecodeError)
 
 
 class InvalidJson(ValueError):
-    """The text is not the JSON that was asked for."""
+    """The text is not JSON, or not of the expected kind."""
 
 
 class DuplicateKey(InvalidJson):
@@ -32,98 +41,108 @@ class DuplicateKey(InvalidJson):
 
 
 def value(text: Text) -> Any:  # noqa: ANN401
-    """Read a text whole: whole numbers of any size as int, others as Decimal."""
+    """Return the value of a text: whole numbers as int, other numbers as Decimal."""
     try:
-        found = _decode(text)
-        kept = _quotes(_encode(found))
-    except _REFUSED as error:
+        decoded = _decode(text)
+        kept_quotes = _encode(decoded).count(_QUOTE)
+    except _DECODE_ERRORS as error:
         raise InvalidJson(str(error)) from None
-    _refuse_lost(text, kept)
-    return found
+    _raise_if_lost(text, kept_quotes)
+    return decoded
 
 
 def members(text: Text) -> dict[str, msgspec.Raw]:
-    """Split the text of one object into the texts of its members."""
+    """Split the text of an object into the texts of its members."""
     try:
-        found = _decode_members(text)
-    except _REFUSED as error:
+        texts = _decode_members(text)
+    except _DECODE_ERRORS as error:
         raise InvalidJson(f"not a JSON object: {error}") from None
-    _refuse_lost_members(text, _compact_size(found), [found])
-    return found
+    _raise_if_members_lost(text, _compact_size(texts), [texts])
+    return texts
 
 
 def objects(text: Text) -> list[dict[str, msgspec.Raw]]:
-    """Split the text of one list of objects into the texts of their members."""
+    """Split the text of a list of objects into the texts of their members."""
     try:
-        found = _decode_objects(text)
-    except _REFUSED as error:
+        texts = _decode_objects(text)
+    except _DECODE_ERRORS as error:
         raise InvalidJson(f"not a JSON list of objects: {error}") from None
-    compact = len("[") + sum(_compact_size(each) + len(",") for each in found)
-    _refuse_lost_members(text, compact, found)
-    return found
+    compact_size = len("[") + sum(_compact_size(member_texts) + len(",") for member_texts in texts)
+    _raise_if_members_lost(text, compact_size, texts)
+    return texts
 
 
-def is_list(text: Text) -> bool:
-    """Tell whether the text of one value is that of a list."""
-    return bytes(memoryview(text)[:1]) == b"["
-
-
-def items(text: Text) -> list[msgspec.Raw]:
-    """Split the text of one list into the texts of its items."""
+def elements(text: Text) -> list[msgspec.Raw]:
+    """Split the text of a list into the texts of its elements."""
     try:
-        return _decode_items(text)
-    except _REFUSED as error:
+        return _decode_elements(text)
+    except _DECODE_ERRORS as error:
         raise InvalidJson(f"not a JSON list: {error}") from None
 
 
+def is_list(text: Text) -> bool:
+    """Return whether the text of a value is the text of a list."""
+    return bytes(memoryview(text)[:1]) == b"["
+
+
 def joined(texts: Sequence[Text]) -> bytes:
-    """Put the texts of items together to that of their list."""
+    """Return the text of a list from the texts of its elements."""
     return b"[%b]" % b",".join(texts)
 
 
 def parts(text: Text, size: int) -> Iterator[Text]:
-    """Split the text of one list into texts of lists of about so many bytes, if it is longer."""
+    """Split the text of a list into texts of shorter lists, each of about `size` bytes."""
     length = len(memoryview(text))
     if length <= size:
         yield text
         return
-    found = items(text)
-    step = max(1, len(found) * size // length)
-    while found:
-        yield joined(found[:step])
-        del found[:step]
+    texts = elements(text)
+    step = max(1, len(texts) * size // length)
+    while texts:
+        yield joined(texts[:step])
+        del texts[:step]
 
 
-def all_kept(text: Text, again: bytes) -> bool:
-    """Tell whether a text that was read and written again has all its members still."""
-    return len(memoryview(text)) == len(again) or _quotes(text) == _quotes(again)
+def all_kept(text: Text, encoded: bytes) -> bool:
+    """Return whether nothing is lost in `encoded`, which is the text read and encoded again.
+
+    The encoded text has no white space and is never longer than its source, so a text of equal
+    length has lost nothing.
+    """
+    return len(memoryview(text)) == len(encoded) or _quotes(text) == encoded.count(_QUOTE)
 
 
 def text_of(value: Any) -> str:  # noqa: ANN401
-    """Write a value as compact JSON with sorted keys; decimals keep all their digits."""
+    """Return a value as compact JSON with sorted keys; decimals keep all their digits."""
     return _encode_sorted(value).decode()
 
 
-def _compact_size(found: dict[str, msgspec.Raw]) -> int:
-    """Give the size of an object, that has members, when it is written without white space."""
-    sizes = (len(_encode(name)) + len(memoryview(raw)) for name, raw in found.items())
+def _compact_size(texts: dict[str, msgspec.Raw]) -> int:
+    """Return the size of an object without white space; an empty one counts one byte too few."""
+    sizes = (len(_encode(name)) + len(memoryview(raw)) for name, raw in texts.items())
     return len("{") + sum(size + len(":,") for size in sizes)
 
 
-def _refuse_lost_members(text: Text, compact: int, found: Sequence[dict[str, msgspec.Raw]]) -> None:
-    """Raise when a text, of this size without white space, holds more than was found in it."""
-    if len(memoryview(text)) != compact:
-        names = sum(_quotes(_encode(name)) for each in found for name in each)
-        _refuse_lost(text, names + sum(_quotes(raw) for each in found for raw in each.values()))
+def _raise_if_members_lost(
+    text: Text, compact_size: int, texts: Sequence[dict[str, msgspec.Raw]]
+) -> None:
+    """Raise DuplicateKey if the text has a member that is not in `texts`.
 
-
-def _refuse_lost(text: Text, kept: int) -> None:
-    """Raise when the text holds a key twice, given the quotation marks in what was kept of it.
-
-    A member that was dropped takes the quotation marks of its key with it, so fewer are kept than
-    the text holds. That may have other causes, so then the text is looked at closely.
+    A text as long as its members without white space has lost none, and needs no counting. The
+    raw texts are pieces of the text itself, so a count that is too high is so on both sides.
     """
-    if _quotes(text) != kept:
+    if len(memoryview(text)) != compact_size:
+        kept_quotes = sum(
+            _encode(name).count(_QUOTE) + _quotes(raw)
+            for member_texts in texts
+            for name, raw in member_texts.items()
+        )
+        _raise_if_lost(text, kept_quotes)
+
+
+def _raise_if_lost(text: Text, kept_quotes: int) -> None:
+    """Raise DuplicateKey if the text has more members than were kept of it."""
+    if _quotes(text) != kept_quotes:
         try:
             json.loads(bytes(text), object_pairs_hook=_unique)
         except (UnicodeDecodeError, RecursionError) as error:
@@ -131,21 +150,21 @@ def _refuse_lost(text: Text, kept: int) -> None:
 
 
 def _quotes(text: Text) -> int:
-    """Count quotation marks, escaped ones too, without a second copy of a large text."""
+    """Count the quotation marks of a text, never too few, without a copy of a large text."""
     view, count = memoryview(text), 0
-    for start in range(0, len(view), _PART):
-        part = bytes(view[start : start + _PART + len(_ESCAPED_QUOTE) - 1])
-        count += part.count(b'"', 0, _PART)
+    for start in range(0, len(view), _COUNTED_BYTES):
+        part = bytes(view[start : start + _COUNTED_BYTES + len(_ESCAPED_QUOTE) - 1])
+        count += part.count(_QUOTE, 0, _COUNTED_BYTES)
         if b"\\" in part:
             count += part.count(_ESCAPED_QUOTE)
     return count
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Object:
-    """Build an object, refusing a key that stands twice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    """Return an object from its members; raise DuplicateKey if two have the same key."""
+    decoded = dict(pairs)
+    if len(decoded) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DuplicateKey(f"the key {redact(twice)!r} stands twice in one object")
-    return found
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise DuplicateKey(f"the key {redact(duplicate)!r} stands twice in one object")
+    return decoded

@@ -1,4 +1,4 @@
-"""Days and instants of UTC."""
+"""Days and instants in UTC."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,12 +9,12 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def midnight(day: date) -> datetime:
-    """Return the start of a day."""
+    """Return the instant at which a day starts."""
     return datetime.combine(day, time(), UTC)
 
 
 def instant(value: object) -> datetime | None:
-    """Return the instant of an RFC 3339 timestamp with a zone, None for anything else."""
+    """Return the instant of an RFC 3339 timestamp with a time zone, None for any other value."""
     if not isinstance(value, str):
         return None
     try:
@@ -25,10 +25,10 @@ def instant(value: object) -> datetime | None:
 
 
 def parse_day(text: str) -> date:
-    """Return the day written as YYYY-MM-DD.
+    """Return the day that is written as YYYY-MM-DD.
 
     Raises:
-        ValueError: It is written otherwise.
+        ValueError: The text is not such a day.
     """
     if not _DAY.fullmatch(text):
         raise ValueError(f"{text!r} is not a day such as 2026-01-31")

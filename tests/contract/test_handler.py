@@ -83,7 +83,7 @@ class Deployment:
         return summary
 
     def cool_down(self) -> None:
-        module._composed.cache_clear()
+        module._extractor_and_asset.cache_clear()
         aws_clients.client.cache_clear()
 
     # --- what AWS holds

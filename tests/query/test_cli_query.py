@@ -199,6 +199,6 @@ def test_the_views_are_listed_with_what_they_answer() -> None:
 def test_a_sync_loads_no_query_engine() -> None:
     check = (
         "import sys, anthropic_lake.cli.main\n"
-        "assert not {'duckdb', 'sqlglot', 'boto3'} & set(sys.modules)"
+        "assert not {'duckdb', 'sqlglot', 'boto3', 'rich'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from anthropic_lake.query.output import MOST_ROWS_SHOWN, Format, write
+from anthropic_lake.query.output import MAX_ROWS_SHOWN, Format, write
 
 EXACT = Decimal("12345678901234567890123456.123456789012")
 SQL = """
@@ -97,7 +97,7 @@ def test_a_table_does_not_steer_the_terminal() -> None:
 
 def test_a_long_table_is_cut_and_says_so() -> None:
     text = written("SELECT * FROM range(1500)", Format.TABLE).decode()
-    assert f"the first {MOST_ROWS_SHOWN:,} of 1,500 rows" in text
+    assert f"the first {MAX_ROWS_SHOWN:,} of 1,500 rows" in text
     assert " 999 " in text
     assert " 1000 " not in text
 

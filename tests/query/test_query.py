@@ -294,12 +294,12 @@ def test_own_files_may_be_joined(lake: StoredLake, tmp_path: Path) -> None:
 
 def test_a_place_without_a_lake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"there is no lake at .*nowhere: make one with"):
-        stored(tmp_path / "nowhere").refuse_unless_there()
+        stored(tmp_path / "nowhere").check_exists()
     with pytest.raises(SettingsError, match="is empty: make one with"):
-        stored(tmp_path).refuse_unless_there()
+        stored(tmp_path).check_exists()
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot list"):
-        stored(tmp_path / "file").refuse_unless_there()
+        stored(tmp_path / "file").check_exists()
 
 
 def test_duckdb_reads_the_objects_by_itself_too(folder: Path, lake: StoredLake) -> None:

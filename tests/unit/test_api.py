@@ -357,7 +357,7 @@ def test_a_refusal_never_repeats_keys_addresses_or_long_texts() -> None:
 def test_an_answer_that_is_too_large_is_named() -> None:
     conversation = talk(lambda _: Reply({"data": "x" * (3 << 20)}))
     with pytest.raises(TooLarge, match="more than 1 MiB"):
-        conversation.api.get(PATH, most_bytes=1 << 20)
+        conversation.api.get(PATH, max_body_bytes=1 << 20)
 
 
 # --- the key

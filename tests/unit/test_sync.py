@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.errors import ApiError, BadRequest, StorageError
 from anthropic_lake.lake.layout import object_key
-from anthropic_lake.sync.days import sync
+from anthropic_lake.sync.days import Job, sync
 from anthropic_lake.sync.runs import Run
 from anthropic_lake.sync.window import interval_window, scheduled_window
 from tests.unit.fakes import Asked, MemoryLake, MemoryWatermark, Reply, refusal, talk
@@ -95,15 +95,8 @@ class World:
     def _sync(self, window: Any, time_left: Callable[[], float] = lambda: float("inf")) -> Run:
         run = Run("1", self.asset.name, "schedule", self.now)
         run.last_synced_date = self.watermark.get(self.asset.name)
-        sync(
-            self.asset,
-            window,
-            api=talk(self.answer, asset=self.asset.name).api,
-            lake=self.lake,
-            watermark=self.watermark,
-            run=run,
-            time_left=time_left,
-        )
+        api = talk(self.answer, asset=self.asset.name).api
+        sync(Job(self.asset, window, api, self.lake, self.watermark, run, time_left))
         return run
 
     def in_lake(self, day: date) -> int | None:
@@ -319,7 +312,7 @@ def test_a_snapshot_is_one_partition_of_its_day() -> None:
     )
     run = Run("1", "users", "schedule", now)
     api = talk(lambda _asked: Reply(page)).api
-    sync(USERS, window, api=api, lake=lake, watermark=watermark, run=run)
+    sync(Job(USERS, window, api, lake, watermark, run))
     assert list(lake.objects) == ["asset=users/date=2026-10-05/users.parquet"]
     assert watermark.get("users") == date(2026, 10, 5)
     assert run.days_behind == 0
@@ -332,5 +325,5 @@ def test_a_report_that_ends_before_its_window_empties_no_day() -> None:
     window = interval_window(COST, date(2026, 10, 2), date(2026, 10, 4), world.now, settle=SETTLE)
     run = Run("2", COST.name, "interval", world.now)
     with suppress(ApiError):
-        sync(COST, window, api=cut, lake=world.lake, watermark=world.watermark, run=run)
+        sync(Job(COST, window, cut, world.lake, world.watermark, run))
     assert world.in_lake(date(2026, 10, 2)) == 2

@@ -1,4 +1,4 @@
-"""What all requests share: address, key, HTTP session and pace."""
+"""What all requests of a process share: address, key, HTTP session and pace."""
 
 import time
 from collections.abc import Callable
@@ -13,27 +13,27 @@ BASE_URL = "https://api.anthropic.com"
 
 
 class Pace:
-    """A token bucket: the requests a minute that all runs of this process share.
+    """A token bucket: how many requests a minute all runs of this process may send.
 
     Args:
         per_minute: Requests a minute in the long run.
-        burst: Requests that may go out at once after a rest.
-        clock: Seconds that only grow.
+        burst: Requests that may follow each other without a wait after a pause.
+        clock: Returns seconds that only grow.
     """
 
     def __init__(
         self, per_minute: int, burst: int = 10, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._interval = 60 / per_minute
+        self._interval_seconds = 60 / per_minute
         self._burst = burst
         self._clock = clock
-        self._next_free = clock() - burst * self._interval
+        self._next_free = clock() - burst * self._interval_seconds
 
     def take(self) -> float:
-        """Take a place for one request and give the seconds to wait for it."""
+        """Reserve one request and return the seconds to wait before it."""
         now = self._clock()
-        self._next_free = max(self._next_free, now - self._burst * self._interval)
-        self._next_free += self._interval
+        self._next_free = max(self._next_free, now - self._burst * self._interval_seconds)
+        self._next_free += self._interval_seconds
         return max(0.0, self._next_free - now)
 
 
@@ -42,7 +42,7 @@ class Connection:
 
     Args:
         secret: Reads the admin key's secret; called at first use, and again after a 401.
-        pace: The budget of requests.
+        pace: How many requests a minute may be sent.
         base_url: Address of the API.
     """
 
@@ -59,7 +59,7 @@ class Connection:
         """Read the secret now.
 
         Raises:
-            SecretError: It cannot be read or used.
+            SecretError: The secret cannot be read or used.
         """
         self._credential = Credential(self._secret())
 
@@ -71,6 +71,6 @@ class Connection:
         return self._credential
 
     def renew(self) -> bool:
-        """Read the secret again and tell whether it has changed."""
+        """Read the secret again and return whether the credential has changed."""
         refused, self._credential = self._credential, None
         return self.credential != refused

@@ -1,4 +1,4 @@
-"""The credential in the admin key's secret, and the header that it is sent in."""
+"""The credential in the admin key's secret, and the header that carries it."""
 
 import requests
 from requests.auth import AuthBase
@@ -6,14 +6,14 @@ from requests.auth import AuthBase
 from anthropic_lake import strict_json
 from anthropic_lake.errors import SecretError
 
-_HOW = (
+_ADVICE = (
     "store an admin key (sk-ant-admin...), made in the Console under Settings > Admin keys, "
     'or JSON: {"api_key": "sk-ant-admin..."} or {"auth_token": "..."}'
 )
 
 
 class Credential(AuthBase):
-    """The header that lets a request in.
+    """The header that authorizes a request.
 
     Args:
         secret: An admin key, or JSON with exactly one of `api_key` and `auth_token`.
@@ -23,7 +23,7 @@ class Credential(AuthBase):
     """
 
     def __init__(self, secret: str) -> None:
-        name, value = _credential(secret.strip())
+        name, value = _named_value(secret.strip())
         if not value.isascii() or not value.isprintable() or " " in value:
             raise SecretError(f"the {name} has characters that no key has: store it again")
         self._header = (
@@ -31,39 +31,39 @@ class Credential(AuthBase):
         )
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header to a request; as `auth`, it keeps a .netrc from replacing it."""
+        """Add the header to a request; sent as `auth`, so that no .netrc replaces it."""
         request.headers[self._header[0]] = self._header[1]
         return request
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether another credential is the same one."""
+        """Return whether both send the same header."""
         return isinstance(other, Credential) and self._header == other._header
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def _credential(secret: str) -> tuple[str, str]:
-    """Find the one credential in a secret."""
+def _named_value(secret: str) -> tuple[str, str]:
+    """Return the name and the value of the one credential in a secret."""
     if not secret.startswith("{"):
         return "api_key", _admin_key(secret)
     try:
-        found = strict_json.value(secret.encode())
+        fields = strict_json.value(secret.encode())
     except strict_json.InvalidJson:
-        raise SecretError(f"the secret is not valid JSON: {_HOW}") from None
-    named = [name for name in ("api_key", "auth_token") if name in found]
+        raise SecretError(f"the secret is not valid JSON: {_ADVICE}") from None
+    named = [name for name in ("api_key", "auth_token") if name in fields]
     if len(named) != 1:
-        raise SecretError(f"the secret has {len(named)} of api_key and auth_token: {_HOW}")
-    value = found[named[0]]
+        raise SecretError(f"the secret has {len(named)} of api_key and auth_token: {_ADVICE}")
+    value = fields[named[0]]
     if not isinstance(value, str) or not value.strip():
-        raise SecretError(f"{named[0]} in the secret is not a text: {_HOW}")
+        raise SecretError(f"{named[0]} in the secret is not a text: {_ADVICE}")
     value = value.strip()
     return named[0], _admin_key(value) if named[0] == "api_key" else value
 
 
 def _admin_key(key: str) -> str:
-    """Refuse a key that cannot be an admin key."""
+    """Return the key, or raise SecretError if it cannot be an admin key."""
     if not key:
-        raise SecretError(f"there is no admin key: {_HOW}")
+        raise SecretError(f"there is no admin key: {_ADVICE}")
     if not key.startswith("sk-ant-admin"):
-        raise SecretError(f"the key does not start with sk-ant-admin: {_HOW}")
+        raise SecretError(f"the key does not start with sk-ant-admin: {_ADVICE}")
     return key

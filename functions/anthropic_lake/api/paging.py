@@ -1,4 +1,4 @@
-"""The ways in which the Admin API hands out its pages, and walks over them that trust no page."""
+"""How the Admin API hands out its pages, and a walk over them that checks every page."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,20 +13,22 @@ from anthropic_lake.errors import ContractBroken
 
 Params = Sequence[tuple[str, str]]
 
-_RECOGNIZED_BY = 1 << 20  # bytes of a page: all of it, but for time buckets, which are in order
+# Two pages are the same if they have the same size and the same first bytes. Only pages of time
+# buckets are larger than this; their order is checked when they are read.
+_COMPARED_BYTES = 1 << 20
 
 
 class Paging(Enum):
     """How an endpoint hands out its pages.
 
     Attributes:
-        cursor: Name of the query parameter that asks for the next page, None where there is one.
-        token: Name of the field of a page that holds its value.
+        cursor: Query parameter that asks for the next page; None if there is only one page.
+        token: Field of a page that holds the value of this parameter.
     """
 
-    NONE = (None, None)  # one bare object
-    AFTER_ID = ("after_id", "last_id")  # the last id of a page asks for the next
-    PAGE_TOKEN = ("page", "next_page")  # an opaque token does
+    NONE = (None, None)  # the answer is one bare object
+    AFTER_ID = ("after_id", "last_id")  # the last id of a page asks for the next page
+    PAGE_TOKEN = ("page", "next_page")  # an opaque token asks for the next page
 
     def __init__(self, cursor: str | None, token: str | None) -> None:
         self.cursor = cursor
@@ -35,11 +37,12 @@ class Paging(Enum):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where records come from.
+    """The answer that records come from.
 
     Args:
         request_id: The vendor's id of the request.
-        organization_id: The organization that the key belongs to, None when it was not said.
+        organization_id: The organization that the key belongs to; None if the answer does not
+            name it.
     """
 
     request_id: str | None
@@ -48,7 +51,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: its JSON object, the texts of its members, and where it comes from."""
+    """A successful answer: the text of a JSON object, and the texts of its members."""
 
     body: Raw
     members: dict[str, Raw]
@@ -57,17 +60,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: the text of the list of its records, and where they come from."""
+    """One page: the text of the list of its records."""
 
     data: strict_json.Text
     origin: Origin
 
 
 class Walk(Iterator[Page]):
-    """A walk over the pages of an endpoint, which keeps none of them.
+    """A walk over the pages of an endpoint. It keeps no page.
 
     Args:
-        ask: Asks for the page that a cursor stands for, the first where it is empty.
+        ask: Sends the request for one page; its argument is empty for the first page.
         paging: How the endpoint hands out its pages.
         asset: Name of the asset, for messages.
     """
@@ -80,10 +83,10 @@ class Walk(Iterator[Page]):
         self._seen: set[object] = set()
 
     def __next__(self) -> Page:
-        """Ask for the next page and check all of its contract before any of it is used.
+        """Return the next page, after its contract is checked.
 
         Raises:
-            ApiError: There is none, or it breaks the contract.
+            ApiError: The page does not come, or it breaks the contract.
         """
         if self._cursor is None:
             raise StopIteration
@@ -98,7 +101,7 @@ class Walk(Iterator[Page]):
         return Page(data, answer.origin)
 
     def _data(self, answer: Answer) -> Raw:
-        """Give the text of the list of a page's records."""
+        """Return the text of the list of a page's records."""
         if "data" not in answer.members:
             raise self._broken("the page has no data", "data", answer)
         data = answer.members["data"]
@@ -107,34 +110,34 @@ class Walk(Iterator[Page]):
         return data
 
     def _token(self, answer: Answer, name: str) -> str | None:
-        """Give the token of the next page, None on the last one."""
-        more, token = (self._member(answer, field) for field in ("has_more", name))
-        if not isinstance(more, bool):
+        """Return the token of the next page, None on the last page."""
+        has_more, token = (self._member(answer, field) for field in ("has_more", name))
+        if not isinstance(has_more, bool):
             raise self._broken("expected true or false", "has_more", answer)
-        if not more:
+        if not has_more:
             return None
         if not isinstance(token, str) or not token:
             raise self._broken("has_more is true and there is no token to go on with", name, answer)
         return token
 
     def _member(self, answer: Answer, name: str) -> Any:  # noqa: ANN401
-        """Read one member of an answer."""
+        """Return the value of one member of an answer."""
         try:
             return strict_json.value(answer.members.get(name, b"null"))
         except strict_json.InvalidJson as error:
             raise self._broken(str(error), name, answer) from None
 
     def _refuse_repetition(self, answer: Answer, data: Raw, token: str | None) -> None:
-        """Raise when a walk goes in circles; a page without records may come twice."""
-        text = memoryview(data)
-        mark = (len(text), hashlib.sha256(text[:_RECOGNIZED_BY]).digest())
-        marks = {token, mark if len(text) > len("[]") else None} - {None}
+        """Raise ContractBroken if the walk goes in circles; empty pages may repeat."""
+        page_text = memoryview(data)
+        digest = (len(page_text), hashlib.sha256(page_text[:_COMPARED_BYTES]).digest())
+        marks = {token, digest if len(page_text) > len("[]") else None} - {None}
         if marks & self._seen:
             raise self._broken("a page or its token came twice in one walk", None, answer)
         self._seen |= marks
 
     def _broken(self, problem: str, field: str | None, answer: Answer) -> ContractBroken:
-        """Name what is wrong with an answer."""
+        """Return the error that names what is wrong with an answer."""
         return ContractBroken(
             problem, asset=self._asset, field=field, request_id=answer.origin.request_id
         )

@@ -1,4 +1,4 @@
-"""Refusals of the Admin API: which error a status becomes, and whether and when to try again."""
+"""Refusals of the Admin API: the error for a status, and when to try again."""
 
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -17,14 +17,14 @@ from anthropic_lake.errors import (
     redact,
 )
 
-LATER = "check the network or run again later; nothing is lost"
+RUN_LATER = "check the network or run again later; nothing is lost"
 
 _MAX_RETRY_AFTER_SECONDS = 300.0
 _OVERLOADED = 529
 _TRANSIENT_STATUSES = {500, 502, 503, 504, _OVERLOADED}
 _SPEND_LIMIT = "enforced_spend_limit_reached"
-_SERVER: tuple[type[ApiError], str] = (ApiUnavailable, LATER)
-_OTHER: tuple[type[ApiError], str] = (BadRequest, "the request cannot succeed as it is")
+_SERVER_ERROR: tuple[type[ApiError], str] = (ApiUnavailable, RUN_LATER)
+_CLIENT_ERROR: tuple[type[ApiError], str] = (BadRequest, "the request cannot succeed as it is")
 _BY_STATUS: dict[int, tuple[type[ApiError], str]] = {
     401: (BadKey, "the key is wrong, expired or revoked; put a valid one into the secret"),
     403: (MissingPermission, "use a key that may read this"),
@@ -34,11 +34,11 @@ _BY_STATUS: dict[int, tuple[type[ApiError], str]] = {
 
 
 class Transient(Exception):
-    """A failure that another try may mend.
+    """A failure that another attempt may fix.
 
     Args:
-        error: What to raise when there is no other try.
-        after_seconds: The wait that the API asks for, None where it does not say.
+        error: The error to raise if there is no other attempt.
+        after_seconds: The wait that the API asks for; None if it does not ask for one.
     """
 
     def __init__(self, error: ApiError, after_seconds: float | None = None) -> None:
@@ -47,15 +47,15 @@ class Transient(Exception):
         self.after_seconds = after_seconds
 
 
-def message(asset: str, what: str, request_id: str | None = None) -> str:
-    """Return an error's text: the asset, what happened, and the vendor's id of the request."""
-    return f"{asset}: {what}" + (f" (request {request_id})" if request_id else "")
+def message(asset: str, problem: str, request_id: str | None = None) -> str:
+    """Return an error's text: the asset, the problem, the vendor's id of the request."""
+    return f"{asset}: {problem}" + (f" (request {request_id})" if request_id else "")
 
 
 def refusal(
     response: requests.Response, body: bytearray, asset: str, request_id: str | None
 ) -> ApiError | Transient:
-    """Return the error that a refusal is, named by what one can do about it.
+    """Return the error for an answer that is not 200.
 
     Args:
         response: Status and headers.
@@ -65,15 +65,15 @@ def refusal(
     """
     status = response.status_code
     vendor_message, code = _vendor_error(body)
-    is_server = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    kind, advice = _BY_STATUS.get(status, _SERVER if is_server else _OTHER)
+    is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    kind, advice = _BY_STATUS.get(status, _SERVER_ERROR if is_server_error else _CLIENT_ERROR)
     error = kind(
         message(asset, f"HTTP {status}, {vendor_message}: {advice}", request_id),
         status=status,
         request_id=request_id,
     )
-    is_rate = status == HTTPStatus.TOO_MANY_REQUESTS and code != _SPEND_LIMIT
-    if is_rate or status in _TRANSIENT_STATUSES:
+    is_rate_limit = status == HTTPStatus.TOO_MANY_REQUESTS and code != _SPEND_LIMIT
+    if is_rate_limit or status in _TRANSIENT_STATUSES:
         return Transient(error, _retry_after_seconds(response))
     return error
 
@@ -90,7 +90,7 @@ def _vendor_error(body: bytearray) -> tuple[str, str | None]:
 
 
 def _retry_after_seconds(response: requests.Response) -> float | None:
-    """Return the wait that the API asks for, None where it does not name a usable one."""
+    """Return the wait that the API asks for, None if it does not ask for a usable one."""
     text = response.headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
@@ -100,7 +100,7 @@ def _retry_after_seconds(response: requests.Response) -> float | None:
 
 
 def _seconds_until(then: str, now: str) -> float:
-    """Return the seconds between two HTTP dates, -1 where one is not a date."""
+    """Return the seconds between two HTTP dates, -1 if one is not a date."""
     try:
         return (parsedate_to_datetime(then) - parsedate_to_datetime(now)).total_seconds()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What `sync` shows to people: a bar for each asset while it runs, and a table at the end."""
+"""What `sync` shows on a terminal: a bar for each asset, and a table of the runs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +21,8 @@ from anthropic_lake.sync.runs import Run
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Run, Day], None]]:
-    """Show a bar for each asset; what it gives is told of every day that is safe."""
+def progress_bars() -> Iterator[Callable[[Run, Day], None]]:
+    """Show a bar for each asset; yield the function to call with each day that is written."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
@@ -35,18 +35,18 @@ def progress() -> Iterator[Callable[[Run, Day], None]]:
         yield advance
 
 
-def report(runs: list[Run]) -> None:
-    """Print a table of the runs, then the warnings and errors in full."""
+def print_runs(runs: list[Run]) -> None:
+    """Print a table of the runs, then all warnings and errors."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("asset", no_wrap=True)
     table.add_column("status")
-    for figure in ("days", "rows", "bytes", "requests"):
-        table.add_column(figure, justify="right")
+    for heading in ("days", "rows", "bytes", "requests"):
+        table.add_column(heading, justify="right")
     table.add_column("watermark")
     for run in runs:
         figures = (run.days_written, run.rows, run.bytes, run.requests)
         watermark = str(run.last_synced_date or "-")
-        table.add_row(run.asset, run.status, *(f"{each:,}" for each in figures), watermark)
+        table.add_row(run.asset, run.status, *(f"{figure:,}" for figure in figures), watermark)
     console = Console()
     console.print(table)
     for run in runs:

@@ -29,14 +29,14 @@ class Access:
 
 
 def organization(connection: Connection) -> str:
-    """Give the identifier and the name of the organization that the key belongs to.
+    """Return the identifier and the name of the organization that the key belongs to.
 
     Raises:
-        ApiError: The API does not say.
+        ApiError: The API does not answer.
     """
     answer = AdminApi(connection, "organization").get(ASSETS["organization"].path)
-    found = strict_json.value(answer.body)
-    return f"{redact(str(found.get('id')))} {found.get('name')!r}"
+    members = strict_json.value(answer.body)
+    return f"{redact(str(members.get('id')))} {members.get('name')!r}"
 
 
 def check(asset: Asset, connection: Connection, today: date) -> Access:
@@ -52,13 +52,14 @@ def check(asset: Asset, connection: Connection, today: date) -> Access:
         return Access(asset.name, "refused" if refused else "unreachable", str(error))
 
 
-def _check_fan_out(asset: Asset, over: Asset, api: AdminApi) -> Access:
-    """Try the endpoint for the first of the things that it runs over."""
-    page = next(api.pages(over.path, over.paging, [*over.params.items(), ("limit", "1")]))
-    first = strict_json.items(page.data)[:1]
+def _check_fan_out(asset: Asset, workspaces: Asset, api: AdminApi) -> Access:
+    """Try the endpoint for the first workspace."""
+    params = [*workspaces.params.items(), ("limit", "1")]
+    page = next(api.pages(workspaces.path, workspaces.paging, params))
+    first = strict_json.elements(page.data)[:1]
     if not first:
-        return Access(asset.name, "allowed", f"there are no {over.name} to try it with")
-    api.get(asset.path_of(record_id(over, first[0], page)), [("limit", "1")])
+        return Access(asset.name, "allowed", "there are no workspaces to try it with")
+    api.get(asset.path_of(record_id(workspaces, first[0], page)), [("limit", "1")])
     return Access(asset.name, "allowed")
 
 

@@ -26,7 +26,7 @@ _BOUNDS = ("starting_at", "ending_at")
 
 
 @dataclass(frozen=True)
-class Window:
+class Span:
     """The time asked for, from midnight to midnight UTC.
 
     Args:
@@ -52,7 +52,7 @@ class _Bucket:
 
 
 def extract_bucket_days(
-    asset: Asset, report: TimeBuckets, api: AdminApi, window: Window
+    asset: Asset, report: TimeBuckets, api: AdminApi, window: Span
 ) -> Iterator[Batch | DayEnd]:
     """Extract the days of a window, a time bucket a batch.
 
@@ -80,7 +80,7 @@ def extract_bucket_days(
 
 
 def _pages_of_buckets(
-    asset: Asset, report: TimeBuckets, api: AdminApi, window: Window
+    asset: Asset, report: TimeBuckets, api: AdminApi, window: Span
 ) -> Iterator[deque[_Bucket]]:
     """Yield the time buckets of a window a page at a time, fewer a page once pages grow.
 
@@ -110,7 +110,7 @@ def _pages_of_buckets(
             limit = max(1, limit // 8)
 
 
-def _refuse_early_end(asset: Asset, rest: Window, origin: Origin) -> None:
+def _refuse_early_end(asset: Asset, rest: Span, origin: Origin) -> None:
     """Raise when a walk ended before the days that it was asked for."""
     if rest.start < rest.answered_until:
         problem = f"the report ends at {rest.start:%Y-%m-%d %H:%M}, before the days asked for"
@@ -118,7 +118,7 @@ def _refuse_early_end(asset: Asset, rest: Window, origin: Origin) -> None:
 
 
 def _walk(
-    asset: Asset, report: TimeBuckets, api: AdminApi, window: Window, limit: int
+    asset: Asset, report: TimeBuckets, api: AdminApi, window: Span, limit: int
 ) -> Iterator[Page]:
     """Ask for the pages of one walk, with so many time buckets a page."""
     params = [
@@ -135,11 +135,11 @@ def _walk(
         asset.paging,
         params,
         beta=",".join(betas) or None,
-        most_bytes=_MAX_BYTES_OF_SEVERAL_BUCKETS if limit > 1 else _MAX_BYTES_OF_ONE_BUCKET,
+        max_body_bytes=_MAX_BYTES_OF_SEVERAL_BUCKETS if limit > 1 else _MAX_BYTES_OF_ONE_BUCKET,
     )
 
 
-def _buckets(asset: Asset, page: Page, window: Window) -> deque[_Bucket]:
+def _buckets(asset: Asset, page: Page, window: Span) -> deque[_Bucket]:
     """Return a page's time buckets, which follow each other within a window."""
     try:
         objects = strict_json.objects(page.data)

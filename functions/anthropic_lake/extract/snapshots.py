@@ -71,5 +71,5 @@ def _ids(asset: Asset, api: AdminApi) -> list[str]:
     return [
         record_id(asset, record, page)
         for page in api.pages(asset.path, asset.paging, asset.list_params)
-        for record in strict_json.items(page.data)
+        for record in strict_json.elements(page.data)
     ]

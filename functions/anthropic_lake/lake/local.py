@@ -1,4 +1,4 @@
-"""The lake in a folder."""
+"""A lake in a local folder: objects and watermarks as files."""
 
 import os
 import tempfile
@@ -14,12 +14,12 @@ from anthropic_lake.lake.watermark import stored_date
 
 
 class LocalLake:
-    """A lake in a folder."""
+    """The objects of a lake in a folder."""
 
     def __init__(self, root: Path) -> None:
-        nearest = next(place for place in (root, *root.parents) if place.exists())
-        if not nearest.is_dir():
-            raise StorageError(f"{nearest} is a file: name a folder for the lake")
+        existing = next(path for path in (root, *root.parents) if path.exists())
+        if not existing.is_dir():
+            raise StorageError(f"{existing} is a file: name a folder for the lake")
         self._root = root.resolve()
 
     def digest(self, key: str) -> str | None:
@@ -32,15 +32,15 @@ class LocalLake:
         return digest.decode() if digest else None
 
     def put(self, key: str, body: bytes, digest: str) -> None:  # noqa: ARG002  it is in the body
-        """Write the file beside its place and move it there."""
+        """Write the file of the object."""
         write_file(self._root, key, body)
 
 
 def write_file(root: Path, name: str, body: bytes) -> None:
-    """Write a file below a folder, whole or not at all, and never outside it by a symlink.
+    """Write a file in a folder, whole or not at all, never outside of it through a symlink.
 
     Raises:
-        StorageError: It cannot be written, or its place lies outside the folder.
+        StorageError: The file cannot be written, or lies outside of the folder.
     """
     path = root / name
     if not path.resolve().is_relative_to(root.resolve()):
@@ -53,7 +53,7 @@ def write_file(root: Path, name: str, body: bytes) -> None:
 
 
 def _replace(path: Path, body: bytes) -> None:
-    """Give a file a new content by a rename that survives a crash."""
+    """Replace a file by a rename, so that a crash leaves the old or the new content."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -78,7 +78,7 @@ class LocalWatermark:
         self._lake = lake
 
     def get(self, asset: str) -> date | None:
-        """Read the file; an absent one means that nothing was synced yet."""
+        """Read the file; a missing one means that no day is synced yet."""
         path = self._lake / "_watermarks" / asset
         try:
             text = path.read_text(encoding="utf-8")
@@ -89,5 +89,5 @@ class LocalWatermark:
         return stored_date(text, str(path))
 
     def put(self, asset: str, day: date) -> None:
-        """Write the file."""
+        """Write the file of the watermark."""
         write_file(self._lake, f"_watermarks/{asset}", f"{day.isoformat()}\n".encode())

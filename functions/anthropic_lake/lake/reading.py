@@ -1,4 +1,4 @@
-"""A lake as it is read: the objects of each table as one dataset with the declared columns."""
+"""Read a lake: the objects of a table as one dataset with the declared columns."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,55 +22,55 @@ class LakeObject:
     """One object of a table.
 
     Args:
-        path: Where it stands in the file system.
-        day: The partition it belongs to.
-        changed: When it was written.
+        path: Path of the object in the file system.
+        day: The partition that the object belongs to.
+        written_at: When the object was written.
     """
 
     path: str
     day: date
-    changed: datetime
+    written_at: datetime
 
 
 @dataclass(frozen=True)
 class StoredLake:
-    """A lake in a file system.
+    """A lake in a file system, to be read.
 
     Args:
         files: The file system.
-        root: The lake's folder in it.
-        place: What the user calls it.
+        root: The folder of the lake in the file system.
+        address: The lake as the user wrote it: a folder, or s3://bucket/prefix.
     """
 
     files: fs.FileSystem
     root: str
-    place: str
+    address: str
 
     def dataset(self, table: Table) -> ds.Dataset:
-        """Give a table's objects as a dataset, which has no rows when there are none.
+        """Return the objects of a table as a dataset, which is empty without objects.
 
-        Nothing is read yet, and a predicate on `date` opens the objects of these days only. A
-        column that is younger than an object is null in its rows.
+        No rows are read yet. A predicate on `date` opens only the objects of those days. A column
+        that was added after an object was written is null in its rows.
 
         Raises:
-            StorageError: The lake cannot be read, or a newer version has written it.
+            StorageError: The lake cannot be read, or a newer anthropic-lake has written it.
         """
         objects = list(self.objects(table))
         if objects:
-            self._refuse_newer(table, max(objects, key=lambda each: each.changed))
+            self._refuse_newer(table, max(objects, key=lambda stored: stored.written_at))
         schema = table.schema.append(pa.field(PARTITION.name, PARTITION.type.arrow))
         fragments = [
             _PARQUET.make_fragment(
-                each.path,
+                stored.path,
                 self.files,
-                partition_expression=ds.field(PARTITION.name) == pa.scalar(each.day),
+                partition_expression=ds.field(PARTITION.name) == pa.scalar(stored.day),
             )
-            for each in objects
+            for stored in objects
         ]
         return ds.FileSystemDataset(fragments, schema, _PARQUET, self.files)
 
     def objects(self, table: Table) -> Iterator[LakeObject]:
-        """List a table's objects; files that the lake would not have written are passed over.
+        """List the objects of a table; other files are left out.
 
         Raises:
             StorageError: The lake cannot be listed.
@@ -82,33 +82,33 @@ class StoredLake:
             if info.type == fs.FileType.File and day:
                 yield LakeObject(info.path, day, info.mtime)
 
-    def refuse_unless_there(self) -> None:
-        """Refuse a place that holds no lake.
+    def check_exists(self) -> None:
+        """Check that the folder holds a lake.
 
         Raises:
-            SettingsError: Nothing is there, or nothing of a lake.
-            StorageError: It cannot be listed.
+            SettingsError: The folder is missing, or holds no table.
+            StorageError: The folder cannot be listed.
         """
-        make_one = f"make one with `anthropic-lake sync --lake {self.place}`, or name another"
+        advice = f"make one with `anthropic-lake sync --lake {self.address}`, or name another"
         try:
-            found = self._list(fs.FileSelector(self.root))
+            entries = self._list(fs.FileSelector(self.root))
         except FileNotFoundError:
-            raise SettingsError(f"there is no lake at {self.place}: {make_one}") from None
-        if not any(info.base_name.startswith(table_prefix()) for info in found):
-            raise SettingsError(f"the lake at {self.place} is empty: {make_one}")
+            raise SettingsError(f"there is no lake at {self.address}: {advice}") from None
+        if not any(info.base_name.startswith(table_prefix()) for info in entries):
+            raise SettingsError(f"the lake at {self.address} is empty: {advice}")
 
     def _list(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
         """List a folder."""
         try:
-            found: list[fs.FileInfo] = self.files.get_file_info(selector)
+            entries: list[fs.FileInfo] = self.files.get_file_info(selector)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise StorageError(f"cannot list {selector.base_dir}: {error}") from error
-        return found
+        return entries
 
     def _refuse_newer(self, table: Table, newest: LakeObject) -> None:
-        """Refuse a table whose last written object has columns that we do not know."""
+        """Raise StorageError if the newest object has columns that this version does not know."""
         try:
             metadata = pq.read_metadata(newest.path, filesystem=self.files).metadata or {}
         except (OSError, pa.ArrowException) as error:

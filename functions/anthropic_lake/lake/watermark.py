@@ -1,36 +1,33 @@
-"""The watermark: the last day of an asset that is complete and safely in the lake."""
+"""The watermark: the last day of an asset that is complete and written."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from anthropic_lake.errors import StorageError
 
-if TYPE_CHECKING:
-    pass
-
 
 class Watermark(Protocol):
-    """Remembers the last synced date of each asset."""
+    """A store for the last synced date of each asset."""
 
     def get(self, asset: str) -> date | None:
-        """Give the last synced date, None before the first.
+        """Return the last synced date, None before the first sync.
 
         Raises:
-            LakeError: It cannot be read, or is not a date.
+            LakeError: The date cannot be read, or is not a date.
         """
 
     def put(self, asset: str, day: date) -> None:
-        """Remember a last synced date.
+        """Write the last synced date.
 
         Raises:
-            LakeError: It cannot be written.
+            LakeError: The date cannot be written.
         """
 
 
 def advance(watermark: Watermark, asset: str, day: date) -> date:
-    """Move the watermark on to a day, never back, and give where it stands then.
+    """Move the watermark forward to a day, and return where it is then.
 
-    It is read again first, because another run of the asset may have moved it meanwhile.
+    It never moves back. It is read again first: another run of the asset may have moved it.
     """
     current = watermark.get(asset)
     if current is not None and current >= day:
@@ -39,12 +36,16 @@ def advance(watermark: Watermark, asset: str, day: date) -> date:
     return day
 
 
-def stored_date(text: str, place: str) -> date:
-    """Read a stored date."""
+def stored_date(text: str, source: str) -> date:
+    """Return the date in the text of a watermark.
+
+    Raises:
+        StorageError: The text is not a date; the message names the source.
+    """
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
         raise StorageError(
-            f"{place} does not hold a date such as 2026-01-31: write one there, or delete it to "
+            f"{source} does not hold a date such as 2026-01-31: write one there, or delete it to "
             "start again from the first day of history"
         ) from None

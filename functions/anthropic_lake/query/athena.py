@@ -1,4 +1,4 @@
-"""SQL in a deployed stack: Athena through boto3, its pages as Arrow."""
+"""SQL in a deployed stack: Athena runs it, and the pages of the result become Arrow."""
 
 import re
 import time
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from mypy_boto3_athena.type_defs import ColumnInfoTypeDef, QueryExecutionTypeDef, RowTypeDef
 
 USD_PER_TB = Decimal(5)
-"""Price of a terabyte scanned on demand, in most regions, as of 2026-11."""
+"""On-demand price of a scanned terabyte in most regions, as of 2026-11."""
 
 _MB, _TB = 1 << 20, 1 << 40
-_LEAST_MB = 10  # what a query is charged for at least; more is rounded up to whole megabytes
+_MIN_CHARGED_MB = 10  # Athena charges at least this, and whole megabytes
 _POLL_SECONDS = 0.5
-_RUNNING = {"QUEUED", "RUNNING"}
+_UNFINISHED_STATES = {"QUEUED", "RUNNING"}
 _MISSING_TABLE = re.compile(r"TABLE_NOT_FOUND.*'[^']*?(?P<name>[^'.]+)' does not exist")
-_NOT_ALLOWED = ("access denied", "insufficient", "not authorized", "permission")
-_RIGHTS = (
+_DENIED_WORDS = ("access denied", "insufficient", "not authorized", "permission")
+_NEEDED_PERMISSIONS = (
     "Athena needs athena:StartQueryExecution, GetQueryExecution and GetQueryResults on the "
     "workgroup, glue:GetDatabase, GetTable and GetPartitions on the database, and s3:GetObject "
     "and ListBucket on the data bucket and on the bucket of the results"
 )
-_ARROW = {
+_ARROW_TYPES = {
     "boolean": pa.bool_(),
     "tinyint": pa.int8(),
     "smallint": pa.int16(),
@@ -45,20 +45,20 @@ _ARROW = {
     "real": pa.float32(),
     "double": pa.float64(),
     "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),  # the lake's are UTC; Athena's have no zone
+    "timestamp": pa.timestamp("us", "UTC"),  # Athena's has no zone; the lake's are UTC
     "timestamp with time zone": pa.timestamp("us", "UTC"),
 }
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a query took.
+    """The state of a query and what it has used so far.
 
     Args:
-        state: Its state in Athena's words.
+        state: State of the query in Athena's words.
         scanned_bytes: Bytes read so far.
-        seconds: Since it was submitted.
-        reused: Whether the result is that of an earlier query, which costs nothing.
+        seconds: Time since the query was submitted.
+        reused: Whether the result comes from an earlier query, which costs nothing.
         statement: Kind of statement in Athena's words; only `DML` is charged.
     """
 
@@ -70,14 +70,14 @@ class Statistics:
 
     @property
     def cost_usd(self) -> Decimal:
-        """On-demand price of the query, which provisioned capacity or a discount would change."""
+        """On-demand price of the query, without discounts or provisioned capacity."""
         if self.reused or self.statement != "DML":
             return Decimal(0)
-        megabytes = max(_LEAST_MB, -(-self.scanned_bytes // _MB))
+        megabytes = max(_MIN_CHARGED_MB, -(-self.scanned_bytes // _MB))
         return USD_PER_TB * megabytes * _MB / _TB
 
 
-def query(
+def query_athena(
     sql: str,
     athena: "AthenaClient",
     *,
@@ -89,38 +89,38 @@ def query(
 
     Args:
         sql: One statement.
-        athena: The client.
-        workgroup: Where it is run; it says where results are kept.
-        database: Where the tables are.
-        progress: Told of every look at the query.
+        athena: The client of Athena.
+        workgroup: The workgroup; it sets where results are stored.
+        database: The database of the tables.
+        progress: Called with the statistics each time the query is checked.
 
     Returns:
-        The result, page after page, and what it took.
+        The pages of the result, and the statistics of the finished query.
 
     Raises:
-        QueryError: Athena does not take the statement, or it failed.
-        SettingsError: AWS cannot be used as it is set up.
+        QueryError: Athena refuses the statement, or it failed.
+        SettingsError: AWS is not set up, or a permission is missing.
     """
-    with _explaining():
+    with _translated_errors():
         query_id = athena.start_query_execution(
             QueryString=sql,
             WorkGroup=workgroup,
             QueryExecutionContext={"Database": database},
         )["QueryExecutionId"]
-        took = _wait(athena, query_id, progress)
-        return _result(athena, query_id), took
+        statistics = _wait(athena, query_id, progress)
+        return _result(athena, query_id), statistics
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
-    """Turn AWS's errors into ours."""
+def _translated_errors() -> Iterator[None]:
+    """Raise an error of this package for an error of boto3."""
     try:
         yield
     except ClientError as error:
         text = error.response.get("Error", {}).get("Message", str(error))
         if error.response.get("Error", {}).get("Code") == "InvalidRequestException":
             raise QueryError(f"Athena does not take the query: {text}") from error
-        raise aws_failure(error, f"cannot query Athena. {_RIGHTS}") from error
+        raise aws_failure(error, f"cannot query Athena. {_NEEDED_PERMISSIONS}") from error
     except BotoCoreError as error:
         raise aws_failure(error, "cannot reach Athena. Set AWS_REGION and AWS_PROFILE") from error
 
@@ -128,26 +128,26 @@ def _explaining() -> Iterator[None]:
 def _wait(
     athena: "AthenaClient", query_id: str, progress: Callable[[Statistics], None]
 ) -> Statistics:
-    """Wait for the end of a query; when we are interrupted it is stopped too."""
+    """Wait for the end of a query, and stop it if the wait is interrupted."""
     try:
         while True:
             execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-            now = _statistics(execution)
-            progress(now)
-            if now.state not in _RUNNING:
+            statistics = _statistics(execution)
+            progress(statistics)
+            if statistics.state not in _UNFINISHED_STATES:
                 break
             time.sleep(_POLL_SECONDS)
     except BaseException:
         with suppress(ClientError, BotoCoreError):
             athena.stop_query_execution(QueryExecutionId=query_id)
         raise
-    if now.state != "SUCCEEDED":
+    if statistics.state != "SUCCEEDED":
         raise _failure(execution)
-    return now
+    return statistics
 
 
 def _statistics(execution: "QueryExecutionTypeDef") -> Statistics:
-    """Read what a query took so far."""
+    """Return the statistics of a query."""
     figures = execution.get("Statistics", {})
     reuse = figures.get("ResultReuseInformation", {})
     return Statistics(
@@ -160,18 +160,18 @@ def _statistics(execution: "QueryExecutionTypeDef") -> Statistics:
 
 
 def _failure(execution: "QueryExecutionTypeDef") -> QueryError:
-    """Say why a query ended badly."""
+    """Return the error of a query that failed or was cancelled."""
     status = execution["Status"]
     reason = status.get("StateChangeReason", "Athena does not say why")
     if missing := _MISSING_TABLE.search(reason):
         return QueryError(unknown_table(missing["name"]))
-    if any(word in reason.lower() for word in _NOT_ALLOWED):
-        reason = f"{reason}. {_RIGHTS}"
+    if any(word in reason.lower() for word in _DENIED_WORDS):
+        reason = f"{reason}. {_NEEDED_PERMISSIONS}"
     return QueryError(f"the query {status['State'].lower()} in Athena: {reason}")
 
 
 def _result(athena: "AthenaClient", query_id: str) -> pa.RecordBatchReader:
-    """Page through a result; the first row of a SELECT's repeats the columns' names."""
+    """Return the pages of a result, without the first row if it repeats the column names."""
     pages = iter(athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id))
     first = next(pages)["ResultSet"]
     columns = first.get("ResultSetMetadata", {}).get("ColumnInfo", [])
@@ -180,33 +180,33 @@ def _result(athena: "AthenaClient", query_id: str) -> pa.RecordBatchReader:
         rows = rows[1:]
     schema = pa.schema([pa.field(column["Name"], _type(column)) for column in columns])
     later = (page["ResultSet"]["Rows"] for page in pages)
-    batches = (_batch(columns, schema, page) for page in _explained(chain([rows], later)))
+    batches = (_batch(columns, schema, page) for page in _translated(chain([rows], later)))
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def _explained(pages: Iterable[list["RowTypeDef"]]) -> Iterator[list["RowTypeDef"]]:
-    """Give pages, with errors turned into ours."""
-    with _explaining():
+def _translated(pages: Iterable[list["RowTypeDef"]]) -> Iterator[list["RowTypeDef"]]:
+    """Yield pages; raise an error of this package for an error of boto3."""
+    with _translated_errors():
         yield from pages
 
 
 def _texts(row: "RowTypeDef", width: int) -> list[str | None]:
-    """Give the values of a row; null where Athena leaves one out."""
-    values = [each.get("VarCharValue") for each in row.get("Data", [])]
+    """Return the values of a row, None for a value that Athena leaves out."""
+    values = [cell.get("VarCharValue") for cell in row.get("Data", [])]
     return values + [None] * (width - len(values))
 
 
 def _type(column: "ColumnInfoTypeDef") -> pa.DataType:
-    """Give the Arrow type of a column; what it has no name for stays text."""
+    """Return the Arrow type of a column; text for a type that is not listed here."""
     if column["Type"] == "decimal":
         return pa.decimal128(column["Precision"], column["Scale"])
-    return _ARROW.get(column["Type"], pa.string())
+    return _ARROW_TYPES.get(column["Type"], pa.string())
 
 
 def _batch(
     columns: Sequence["ColumnInfoTypeDef"], schema: pa.Schema, rows: list["RowTypeDef"]
 ) -> pa.RecordBatch:
-    """Make a batch from a page of texts."""
+    """Return the rows of a page as a batch."""
     texts = [_texts(row, len(columns)) for row in rows]
     arrays = [
         _array(column["Type"], field.type, [row[index] for row in texts])
@@ -215,18 +215,18 @@ def _batch(
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(name: str, kind: pa.DataType, texts: Sequence[str | None]) -> pa.Array:
-    """Read the texts of one column."""
-    if name == "timestamp":
+def _array(athena_type: str, arrow_type: pa.DataType, texts: Sequence[str | None]) -> pa.Array:
+    """Return the texts of one column as an array."""
+    if athena_type == "timestamp":
         texts = [text and f"{text}Z" for text in texts]
-    if name == "timestamp with time zone":
-        return pa.array([text and _zoned(text) for text in texts], kind)
-    return pa.array(texts, pa.string()).cast(kind)
+    if athena_type == "timestamp with time zone":
+        return pa.array([text and _zoned_time(text) for text in texts], arrow_type)
+    return pa.array(texts, pa.string()).cast(arrow_type)
 
 
-def _zoned(text: str) -> datetime:
-    """Read a time such as `2026-11-22 06:00:00.000 Europe/Berlin`."""
-    moment, _, zone = text.rpartition(" ")
+def _zoned_time(text: str) -> datetime:
+    """Return the instant of a text such as `2026-11-22 06:00:00.000 Europe/Berlin`."""
+    local_time, _, zone = text.rpartition(" ")
     if zone[0] in "+-":
-        return datetime.fromisoformat(moment + zone)
-    return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return datetime.fromisoformat(local_time + zone)
+    return datetime.fromisoformat(local_time).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The result of a query as a table for people, CSV, JSON or Parquet; decimals stay exact."""
+"""Write the result of a query as a table, CSV, JSON or Parquet; decimals stay exact."""
 
 import codecs
 import csv
@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table as Screen
+from rich.table import Table
 from rich.text import Text
 
-MOST_ROWS_SHOWN = 1000
-_WIDE = 10_000
+MAX_ROWS_SHOWN = 1000
+_FILE_WIDTH = 10_000  # characters: a table in a file is not wrapped
 
 
 class Format(Enum):
-    """How a result is written."""
+    """The format of a result."""
 
     TABLE = "table"
     CSV = "csv"
@@ -33,20 +33,20 @@ class Format(Enum):
     PARQUET = "parquet"
 
 
-def write(result: pa.RecordBatchReader, form: Format, file: IO[bytes]) -> None:
-    """Write a result, batch after batch.
+def write(result: pa.RecordBatchReader, output_format: Format, file: IO[bytes]) -> None:
+    """Write the batches of a result, one after the other.
 
     Args:
-        result: The rows.
-        form: How to write them. CSV and JSON write timestamps as ISO 8601, with `Z` where they
-            are UTC, and decimals with all their digits, which JSON holds as text.
-        file: Where to.
+        result: The result.
+        output_format: The format. CSV and JSON have timestamps in ISO 8601, with `Z` for UTC, and
+            decimals with all their digits; in JSON a decimal is text.
+        file: The file to write to.
     """
-    _WRITERS[form](_prepared(result), file)
+    _WRITERS[output_format](_prepared(result), file)
 
 
 def _prepared(result: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """Give each column a name of its own and no time finer than microseconds."""
+    """Return a result with unique column names and timestamps in microseconds."""
     names = _distinct(result.schema.names)
     fields = [
         pa.field(name, _in_microseconds(field.type))
@@ -67,63 +67,63 @@ def _prepared(result: pa.RecordBatchReader) -> pa.RecordBatchReader:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Number the names that came before, as DuckDB does when it makes a table of them."""
+    """Return unique names: a repeated name gets a number, as in a table of DuckDB."""
     distinct: list[str] = []
     for name in names:
-        number, free = 0, name
-        while free in distinct:
+        number, candidate = 0, name
+        while candidate in distinct:
             number += 1
-            free = f"{name}_{number}"
-        distinct.append(free)
+            candidate = f"{name}_{number}"
+        distinct.append(candidate)
     return distinct
 
 
-def _in_microseconds(kind: pa.DataType) -> pa.DataType:
-    """Give a timestamp the unit that Python and every reader of Parquet know."""
-    return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else kind
+def _in_microseconds(arrow_type: pa.DataType) -> pa.DataType:
+    """Return a timestamp type in microseconds, which Python and all readers of Parquet know."""
+    return pa.timestamp("us", arrow_type.tz) if pa.types.is_timestamp(arrow_type) else arrow_type
 
 
 def _write_parquet(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
-    """Write a Parquet file; intervals, which it cannot hold, as text."""
+    """Write a Parquet file."""
     with pq.ParquetWriter(file, result.schema, compression="zstd") as writer:
         for batch in result:
             writer.write_batch(batch)
 
 
 def _write_csv(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
-    """Write CSV with a header; null is an empty field."""
+    """Write CSV with a header; null becomes an empty field."""
     lines = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\n")
     lines.writerow(result.schema.names)
     lines.writerows([_text(value) for value in row] for row in _rows(result))
 
 
 def _write_json(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
-    """Write a JSON array with an object on each line."""
+    """Write a JSON list with one object a line."""
     names = result.schema.names
     opening = b"["
     for row in _rows(result):
-        values = {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        values = {name: _json_ready(value) for name, value in zip(names, row, strict=True)}
         file.write(opening + b"\n" + json.dumps(values, ensure_ascii=False).encode())
         opening = b","
     file.write(b"[]\n" if opening == b"[" else b"\n]\n")
 
 
 def _write_table(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
-    """Write a table for people: trailing zeros and all rows after the thousandth are left out."""
-    screen = Screen(box=SIMPLE_HEAD, pad_edge=False)
+    """Write a table for people: at most a thousand rows, decimals without trailing zeros."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for field in result.schema:
-        screen.add_column(Text(field.name), justify="right" if _is_number(field.type) else "left")
+        table.add_column(Text(field.name), justify="right" if _is_number(field.type) else "left")
     rows = _rows(result)
-    for row in islice(rows, MOST_ROWS_SHOWN):
-        screen.add_row(*(Text(shown(value)) for value in row))
-    more = sum(1 for _ in rows)
-    width = get_terminal_size().columns if file.isatty() else _WIDE
+    for row in islice(rows, MAX_ROWS_SHOWN):
+        table.add_row(*(Text(shown(value)) for value in row))
+    hidden = sum(1 for _ in rows)
+    width = get_terminal_size().columns if file.isatty() else _FILE_WIDTH
     text = StringIO()
     console = Console(file=text, width=width, color_system=None)
-    console.print(screen)
-    of = f"the first {MOST_ROWS_SHOWN:,} of " if more else ""
-    count = screen.row_count + more
-    console.print(f"{of}{count:,} row{'' if count == 1 else 's'}", highlight=False)
+    console.print(table)
+    prefix = f"the first {MAX_ROWS_SHOWN:,} of " if hidden else ""
+    count = table.row_count + hidden
+    console.print(f"{prefix}{count:,} row{'' if count == 1 else 's'}", highlight=False)
     file.write(text.getvalue().encode())
 
 
@@ -136,60 +136,60 @@ _WRITERS: dict[Format, Callable[[pa.RecordBatchReader, IO[bytes]], None]] = {
 
 
 def _rows(result: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
-    """Give the rows as Python values."""
+    """Yield the rows as Python values."""
     for batch in result:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    """Tell what stands to the right in its column."""
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    )
+def _is_number(arrow_type: pa.DataType) -> bool:
+    """Return whether the values of a type are numbers."""
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(test(arrow_type) for test in tests)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Give a value as JSON has it."""
-    return _PLAIN.get(type(value), lambda same: same)(value)
+def _json_ready(value: Any) -> Any:  # noqa: ANN401
+    """Return a value that JSON can hold."""
+    convert = _TO_JSON.get(type(value))
+    return convert(value) if convert else value
 
 
-def _moment(value: datetime) -> str:
-    """Write a time in ISO 8601, in UTC where it has a zone."""
+def _iso_time(value: datetime) -> str:
+    """Return a time in ISO 8601, in UTC if it has a zone."""
     if value.tzinfo is None:
         return value.isoformat()
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def _number(value: Decimal) -> int | str:
-    """Keep all digits of a decimal: a reader would make a float of them."""
+def _exact(value: Decimal) -> int | str:
+    """Return a decimal as text, or as int without decimals: JSON readers would make a float."""
     return f"{value:f}" if value.as_tuple().exponent else int(value)
 
 
-_PLAIN: dict[type, Callable[[Any], Any]] = {
-    datetime: _moment,
+_TO_JSON: dict[type, Callable[[Any], Any]] = {
+    datetime: _iso_time,
     date: date.isoformat,
     time: time.isoformat,
     timedelta: str,
     pa.MonthDayNano: str,
-    Decimal: _number,
+    Decimal: _exact,
     float: lambda value: value if isfinite(value) else str(value),
     bytes: bytes.hex,
-    list: lambda values: [_plain(value) for value in values],
-    tuple: lambda values: [_plain(value) for value in values],
-    dict: lambda fields: {name: _plain(value) for name, value in fields.items()},
+    list: lambda values: [_json_ready(value) for value in values],
+    tuple: lambda values: [_json_ready(value) for value in values],
+    dict: lambda fields: {name: _json_ready(value) for name, value in fields.items()},
 }
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
-    """Give a value as text; null is empty."""
-    plain = _plain(value)
-    if isinstance(plain, str):
-        return plain
-    return "" if plain is None else json.dumps(plain, ensure_ascii=False)
+    """Return a value as text; null is empty."""
+    ready = _json_ready(value)
+    if isinstance(ready, str):
+        return ready
+    return "" if ready is None else json.dumps(ready, ensure_ascii=False)
 
 
 def shown(value: Any) -> str:  # noqa: ANN401
-    """Give a value as people read it: no zeros without meaning, nothing that steers a terminal."""
+    """Return a value as text for people: no trailing zeros, no control characters."""
     text = _text(value)
     if isinstance(value, Decimal) and "." in text:
         text = text.rstrip("0").removesuffix(".")

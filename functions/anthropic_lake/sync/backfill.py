@@ -1,4 +1,4 @@
-"""The items of a backfill: one asset and at most one month each."""
+"""Split a backfill into items: each is one asset and at most one month."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -17,16 +17,16 @@ Item = dict[str, str]
 
 
 def items(event: object, context: object) -> dict[str, list[Item]]:  # noqa: ARG001  Lambda's
-    """Split a backfill into items, each `{"asset", "interval_start", "interval_end"}`.
+    """Return the items of a backfill, each `{"asset", "interval_start", "interval_end"}`.
 
     Args:
-        event: A request `{"assets", "interval_start", "interval_end"}`, which is split; or items
-            `{"items": [...]}`, which are taken as they are; or `{"run": {...}}`, the summary of a
-            run that ran out of time, which leaves its rest as one item.
-        context: Lambda's, not used.
+        event: One of three forms: a request `{"assets", "interval_start", "interval_end"}`, which
+            is split; `{"items": [...]}`, which are checked and returned; `{"run": {...}}`, the
+            summary of a run that ran out of time, whose other days become one item.
+        context: Lambda's context, not used.
 
     Raises:
-        SettingsError: The event is none of these.
+        SettingsError: The event has another form.
     """
     match event:
         case {"assets": list(names), "interval_start": start, "interval_end": end, **more} if (
@@ -39,16 +39,16 @@ def items(event: object, context: object) -> dict[str, list[Item]]:  # noqa: ARG
                     for first, last in _months(*_interval(name, start, end))
                 ]
             }
-        case {"items": list(given), **more} if not more:
-            return {"items": [_given(item) for item in given]}
+        case {"items": list(entries), **more} if not more:
+            return {"items": [_checked(item) for item in entries]}
         case {"run": Mapping() as run, **more} if not more:
             return {"items": [_rest(run)]}
         case _:
             raise SettingsError(f"cannot read the request: {_ACCEPTED}")
 
 
-def _given(item: Any) -> Item:  # noqa: ANN401  any JSON
-    """Read an item that was made before."""
+def _checked(item: Any) -> Item:  # noqa: ANN401  any JSON
+    """Return an item of an event, or raise SettingsError."""
     match item:
         case {"asset": name, "interval_start": start, "interval_end": end}:
             return _item(name, *_interval(name, start, end))
@@ -57,19 +57,19 @@ def _given(item: Any) -> Item:  # noqa: ANN401  any JSON
 
 
 def _rest(run: Mapping[str, Any]) -> Item:
-    """Give the days of a run's interval after those that it wrote."""
+    """Return the days of a run's interval that the run did not write."""
     start, end = _interval(run["asset"], run["interval_start"], run["interval_end"])
     return _item(run["asset"], start + timedelta(days=run["days_written"]), end)
 
 
 def _interval(asset: object, start: object, end: object) -> tuple[date, date]:
-    """Check an asset and an interval of it.
+    """Return the interval of an asset as dates.
 
     Raises:
-        SettingsError: They cannot be used; all the problems are in one message.
+        SettingsError: The asset or the interval cannot be used; the message names all problems.
     """
     problems = []
-    dated = [name for name, known in ASSETS.items() if known.kind.dated]
+    dated = [name for name, known_asset in ASSETS.items() if known_asset.kind.dated]
     if asset not in dated:
         problems.append(f"{asset!r} has no past to read: choose from {', '.join(dated)}")
     days = []
@@ -86,7 +86,7 @@ def _interval(asset: object, start: object, end: object) -> tuple[date, date]:
 
 
 def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
-    """Cut an interval where months begin."""
+    """Split an interval at the first day of each month."""
     while start < end:
         next_month = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
         yield start, min(next_month, end)
@@ -94,7 +94,7 @@ def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
 
 
 def _item(asset: str, start: date, end: date) -> Item:
-    """Write an item as JSON knows it."""
+    """Return an item with its days as ISO text."""
     return {
         "asset": asset,
         "interval_start": start.isoformat(),

@@ -1,6 +1,7 @@
-"""Bring the days of an asset up to date in the lake, and the watermark after them."""
+"""Bring the days of an asset up to date in the lake, then move the watermark."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
@@ -22,41 +23,48 @@ from anthropic_lake.sync.window import Window
 from anthropic_lake.utc import ONE_DAY
 
 MARGIN_SECONDS = 60.0
+"""A run does not begin a day with less time than this."""
 
 
-def sync(
-    asset: Asset,
-    window: Window,
-    *,
-    api: AdminApi,
-    lake: Lake,
-    watermark: Watermark,
-    run: Run,
-    time_left: Callable[[], float] = lambda: float("inf"),
-    progress: Callable[[Day], None] = lambda _day: None,
-) -> None:
-    """Bring every day of the window up to date in the lake, oldest first.
+@dataclass(frozen=True)
+class Job:
+    """What one run works with.
 
     Args:
         asset: What to sync.
-        window: Which days.
-        api: Where they come from.
-        lake: Where they go.
-        watermark: What remembers how far the lake is complete.
-        run: The record of what was done; it knows where the watermark stands, and is filled in.
-        time_left: Seconds that the run still has.
-        progress: Told of every day that is safe.
+        window: The days to sync.
+        api: Where the days come from.
+        lake: Where the days are written.
+        watermark: The store of the last synced date.
+        run: The record of the run, with the last synced date before it; `sync` fills in the rest.
+        time_left: Returns the seconds that the run still has.
+        progress: Called with each day after it is written.
+    """
+
+    asset: Asset
+    window: Window
+    api: AdminApi
+    lake: Lake
+    watermark: Watermark
+    run: Run
+    time_left: Callable[[], float] = lambda: float("inf")
+    progress: Callable[[Day], None] = lambda _day: None
+
+
+def sync(job: Job) -> None:
+    """Bring every day of the window up to date in the lake, oldest first.
 
     Raises:
-        LakeError: A day cannot be had or written; the days before it are safe.
+        LakeError: A day cannot be read or written; the days before it are written.
     """
+    asset, window, run = job.asset, job.window, job.run
     run.interval_start, run.interval_end = window.start, window.end
-    for day in _wanted(asset, window, api, run):
-        _write(asset, day, lake, run)
+    for day in _wanted(asset, window, job.api, run):
+        _write(asset, day, job.lake, run)
         if window.advances and day.date < window.complete_end:
-            run.last_synced_date = advance(watermark, asset.name, day.date)
-        progress(day)
-        if day.date + ONE_DAY < window.end and time_left() < MARGIN_SECONDS:
+            run.last_synced_date = advance(job.watermark, asset.name, day.date)
+        job.progress(day)
+        if day.date + ONE_DAY < window.end and job.time_left() < MARGIN_SECONDS:
             run.succeeded("partial")
             break
     else:
@@ -66,7 +74,7 @@ def sync(
 
 
 def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[Day]:
-    """Ask for the days of the window: the ended ones, then the open one on its own."""
+    """Read the days of the window: first the days before today, then today on its own."""
     if not asset.kind.dated:
         yield from days(asset, extract_snapshot(asset, api, window.today))
         return
@@ -89,33 +97,33 @@ def _extract(
 
 
 def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
-    """Put a day's tables and note what became of them."""
-    about = {"anthropic_version": ANTHROPIC_VERSION}
+    """Write the tables of a day, and add the figures to the record of the run."""
+    metadata = {"anthropic_version": ANTHROPIC_VERSION}
     if asset.time_buckets:
-        about["grouped_by"] = asset.time_buckets.grouped_by
-        about["bucket_width"] = asset.time_buckets.width
+        metadata["grouped_by"] = asset.time_buckets.grouped_by
+        metadata["bucket_width"] = asset.time_buckets.width
     written: list[Written] = []
     for table in asset.tables:
         rows = day.take_rows(table)
-        written.append(write_day(lake, table, day.date, rows, about))
+        written.append(write_day(lake, table, day.date, rows, metadata))
         if "amount_usd" in rows.column_names:
             run.spend_usd[day.date] = _sum(rows["amount_usd"])
     run.days_written += 1
-    run.days_changed += any(each.changed for each in written)
-    run.rows += sum(each.rows for each in written)
-    run.bytes += sum(each.bytes for each in written)
+    run.days_changed += any(result.changed for result in written)
+    run.rows += sum(result.rows for result in written)
+    run.bytes += sum(result.bytes for result in written)
     run.unknown_fields += day.unknown_fields
     run.warnings += day.warnings
 
 
 def _sum(amounts: pa.ChunkedArray) -> Decimal:
-    """Add up amounts."""
-    import pyarrow.compute as pc  # noqa: PLC0415  a cold start takes a tenth longer with it
+    """Return the sum of the amounts of a column."""
+    import pyarrow.compute as pc  # noqa: PLC0415  it makes a cold start a tenth longer
 
     return pc.sum(amounts).as_py() or Decimal(0)
 
 
 def _days_behind(run: Run, window: Window) -> int:
-    """Count the complete days that the lake does not have yet."""
+    """Return the number of complete days that the lake does not have yet."""
     synced = run.last_synced_date or window.start - ONE_DAY
     return max(0, (window.complete_end - ONE_DAY - synced).days)

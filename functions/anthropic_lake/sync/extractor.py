@@ -1,4 +1,4 @@
-"""One run of one asset, from what asks for it to its record: the same in Lambda and on a laptop."""
+"""Run the sync of one asset, in Lambda as on a laptop: from a request to the record of the run."""
 
 import time
 import uuid
@@ -13,28 +13,28 @@ from anthropic_lake.lake.objects import Lake
 from anthropic_lake.lake.watermark import Watermark
 from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings
-from anthropic_lake.sync.days import sync
+from anthropic_lake.sync.days import Job, sync
 from anthropic_lake.sync.request import Request
 from anthropic_lake.sync.runs import Run, recorded
 from anthropic_lake.sync.window import Window, interval_window, scheduled_window
 
 RESERVE_SECONDS = 20.0
-"""Time kept back at the end of a run to write its record."""
+"""Time at the end of a run that is kept for writing its record."""
 OBJECTS_PER_COLLECTION = 100_000
-"""Threshold for the garbage collector: records hold no cycles, so it would search them in vain."""
+"""Threshold of the garbage collector: it finds no cycles among records, so it runs rarely."""
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """What all runs of a process share.
+    """Runs the syncs of a process.
 
     Args:
         settings: The settings.
-        connection: The way to the Admin API.
-        lake: Where the days go.
-        watermark: What remembers how far the lake is complete.
-        clock: Gives the time, UTC.
-        sleep: Waits for some seconds.
+        connection: What all requests to the Admin API share.
+        lake: Where the days are written.
+        watermark: The store of the last synced dates.
+        clock: Returns the time, UTC.
+        sleep: Waits for a number of seconds.
     """
 
     settings: Settings
@@ -53,19 +53,19 @@ class Extractor:
         time_left: Callable[[], float] = lambda: float("inf"),
         progress: Callable[[Day], None] = lambda _day: None,
     ) -> None:
-        """Sync one asset and keep a record of it in the lake.
+        """Sync one asset and write the record of the run to the lake.
 
         Args:
             asset: What to sync.
-            request: What asks for it.
-            run: The record to fill, from `new_run`; it tells of a failed run too.
-            time_left: Seconds until the process is stopped.
-            progress: Told of every day that is safe.
+            request: What asks for the run.
+            run: The record from `new_run`; it is filled in, also if the run fails.
+            time_left: Returns the seconds until the process is stopped.
+            progress: Called with each day after it is written.
 
         Raises:
             LakeError: The run failed; its record is written.
         """
-        window = self._interval_window(asset, request)
+        interval = self._interval_window(asset, request)
         api = AdminApi(
             self.connection,
             asset.name,
@@ -74,19 +74,11 @@ class Extractor:
         )
         with recorded(run, api, self.lake, self.clock):
             run.last_synced_date = self.watermark.get(asset.name)
-            sync(
-                asset,
-                window or self._due(asset, run.last_synced_date, request.now),
-                api=api,
-                lake=self.lake,
-                watermark=self.watermark,
-                run=run,
-                time_left=time_left,
-                progress=progress,
-            )
+            window = interval or self._due_window(asset, run.last_synced_date, request.now)
+            sync(Job(asset, window, api, self.lake, self.watermark, run, time_left, progress))
 
     def new_run(self, asset: Asset, request: Request) -> Run:
-        """Begin the record of a run."""
+        """Return the record of a run that begins now."""
         run = Run(uuid.uuid4().hex, asset.name, request.trigger, self.clock())
         if asset.time_buckets:
             run.grouped_by = asset.time_buckets.grouped_by
@@ -94,13 +86,13 @@ class Extractor:
         return run
 
     def _interval_window(self, asset: Asset, request: Request) -> Window | None:
-        """Choose the days that were named, None where the due ones are wanted."""
+        """Return the days of the request's interval, None if it has no interval."""
         if request.interval is None:
             return None
         return interval_window(asset, *request.interval, request.now, settle=self.settings.settle)
 
-    def _due(self, asset: Asset, last_synced: date | None, now: datetime) -> Window:
-        """Choose the days that are due."""
+    def _due_window(self, asset: Asset, last_synced: date | None, now: datetime) -> Window:
+        """Return the days that are due."""
         lookback = self.settings.lookback_days
         return scheduled_window(
             asset,

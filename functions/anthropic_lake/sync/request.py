@@ -1,4 +1,4 @@
-"""What asks for a run."""
+"""The request for a run, and how an event becomes one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from anthropic_lake.utc import parse_day
 
 
 class Interval(NamedTuple):
-    """Some days: the first, and the one after the last, UTC."""
+    """An interval of days, UTC: the first day, and the day after the last."""
 
     start: date
     end: date
@@ -18,12 +18,12 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """What asks for a run.
+    """The request for a run.
 
     Args:
-        trigger: `schedule`, `interval` or `manual`.
+        trigger: What starts the run: `schedule`, `interval` or `manual`.
         now: The intended time of the run, UTC.
-        interval: Days to read again; None: those that are due.
+        interval: The days to read again; None for the days that are due.
     """
 
     trigger: str
@@ -31,7 +31,7 @@ class Request:
     interval: Interval | None = None
 
 
-_EVENTBRIDGE = {
+_EVENTBRIDGE_FIELDS = {
     "version",
     "id",
     "detail-type",
@@ -50,14 +50,14 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 
 def read_event(event: object, now: datetime) -> Request:
-    """Read what an event asks for.
+    """Return the request of an event.
 
     Args:
         event: `{}`, a schedule's input, an EventBridge scheduled event, or an interval.
         now: The time, UTC.
 
     Raises:
-        SettingsError: The event is none of these.
+        SettingsError: The event has another form.
     """
     if not isinstance(event, Mapping):
         raise SettingsError(f"the event is not a JSON object: {_ACCEPTED}")
@@ -65,34 +65,36 @@ def read_event(event: object, now: datetime) -> Request:
         case names if not names:
             return Request("manual", now)
         case names if names == {"scheduled_time"}:
-            return Request("schedule", _intended(event["scheduled_time"], "scheduled_time", now))
+            return Request(
+                "schedule", _intended_time(event["scheduled_time"], "scheduled_time", now)
+            )
         case names if names == {"interval_start", "interval_end"}:
             interval = Interval(
                 _day(event["interval_start"], "interval_start"),
                 _day(event["interval_end"], "interval_end"),
             )
             return Request("interval", now, interval)
-        case names if "time" in names and names <= _EVENTBRIDGE:
-            return Request("schedule", _intended(event["time"], "time", now))
+        case names if "time" in names and names <= _EVENTBRIDGE_FIELDS:
+            return Request("schedule", _intended_time(event["time"], "time", now))
         case names:
             raise SettingsError(f"cannot read an event of {sorted(map(str, names))}: {_ACCEPTED}")
 
 
-def _intended(value: Any, name: str, now: datetime) -> datetime:  # noqa: ANN401
-    """Read the time that a schedule meant, which is not ahead of the clock."""
+def _intended_time(value: Any, name: str, now: datetime) -> datetime:  # noqa: ANN401
+    """Return the time that a schedule intended; raise SettingsError if it is in the future."""
     try:
-        then = datetime.fromisoformat(value)
+        intended = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise SettingsError(f"{name} is not a timestamp: {_ACCEPTED}") from None
-    if then.tzinfo is None:
+    if intended.tzinfo is None:
         raise SettingsError(f"{name} has no time zone: {_ACCEPTED}")
-    if then > now + _CLOCK_SKEW:
+    if intended > now + _CLOCK_SKEW:
         raise SettingsError(f"{name} is in the future: {_ACCEPTED}")
-    return then.astimezone(UTC)
+    return intended.astimezone(UTC)
 
 
 def _day(value: Any, name: str) -> Any:  # noqa: ANN401
-    """Read a day."""
+    """Return the day of an event's field."""
     try:
         return parse_day(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The days that a run reads."""
+"""The window of a run: the days that it reads."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,9 +15,9 @@ class Window:
     Args:
         start: First day.
         end: Day after the last.
-        today: The open day, which is asked for on its own.
-        complete_end: Day after the last complete one: ended, and settled since.
-        advances: Whether the watermark follows.
+        today: The open day; it is read on its own.
+        complete_end: Day after the last complete day: it has ended, and the settle time has passed.
+        advances: Whether the run moves the watermark.
     """
 
     start: date
@@ -36,37 +36,37 @@ def scheduled_window(
     lookback_days: int,
     settle: timedelta,
 ) -> Window:
-    """Choose the days of a scheduled run: those not synced yet, and those that may have changed.
+    """Return the days of a scheduled run: days not synced yet, and days that may have changed.
 
     Args:
         asset: What is synced; a snapshot has only today.
-        last_synced: The watermark, None before the first sync.
+        last_synced: The watermark; None before the first sync.
         now: The intended time of the run, UTC.
-        history_start: First day that is wanted at all.
+        history_start: First day of the lake.
         lookback_days: How many days before today are read again.
-        settle: How long after its end a day is not complete yet.
+        settle: How long after its end a day becomes complete.
     """
     today = now.date()
     if not asset.kind.dated:
         return Window(today, today + ONE_DAY, today, today + ONE_DAY, advances=True)
     start = history_start
     if last_synced is not None:
-        again = today - timedelta(days=lookback_days)
-        start = max(history_start, min(last_synced + ONE_DAY, again))
+        lookback_start = today - timedelta(days=lookback_days)
+        start = max(history_start, min(last_synced + ONE_DAY, lookback_start))
     return Window(min(start, today), today + ONE_DAY, today, (now - settle).date(), advances=True)
 
 
 def interval_window(
     asset: Asset, start: date, end: date, now: datetime, *, settle: timedelta
 ) -> Window:
-    """Choose the days of an explicit interval, which leaves the watermark alone.
+    """Return the days of an explicit interval, which does not move the watermark.
 
     Args:
         asset: What is synced.
         start: First day.
         end: Day after the last.
         now: The time of the run, UTC.
-        settle: How long after its end a day is not complete yet.
+        settle: How long after its end a day becomes complete.
 
     Raises:
         SettingsError: The asset has no past, or the interval is empty or in the future.
