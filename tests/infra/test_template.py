@@ -17,7 +17,7 @@ import sqlglot
 import yaml
 
 from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
-from anthropic_lake.query.catalog import TABLES, VIEWS, View
+from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS, View
 from anthropic_lake.schema.table import Table
 from tests.aws.template import Resolver, parameter_values, read, translate
 
@@ -544,11 +544,7 @@ def test_query_results_are_encrypted_and_scans_are_limited(stack: Stack, full: S
 
 def test_every_named_query_is_in_the_workgroup(full: Stack) -> None:
     queries = full.of_type("AWS::Athena::NamedQuery").values()
-    files = {
-        path.stem
-        for path in (ROOT / "functions" / "anthropic_lake" / "query" / "saved").glob("*.sql")
-    }
-    assert {query["Name"] for query in queries} == files
+    assert {query["Name"] for query in queries} == {query.name for query in CATALOG.saved_queries}
     for query in queries:
         assert (query["WorkGroup"], query["Database"]) == ("<Workgroup>", "<Database>")
         assert query["Description"].endswith("?")

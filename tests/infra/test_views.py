@@ -11,7 +11,8 @@ import duckdb
 import pytest
 import sqlglot
 
-from infra.views import create_catalog
+from anthropic_lake.query.catalog import CATALOG
+from infra.generate.view_columns import create_catalog
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY = TODAY - timedelta(days=1)
@@ -26,7 +27,7 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        create_catalog(connection)
+        create_catalog(connection, CATALOG)
         yield connection
 
 

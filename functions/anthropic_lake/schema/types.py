@@ -35,3 +35,5 @@ MONEY = Type(
     "decimal(38,12)",
     "NUMBER(38, 12)",
 )
+DOUBLE = Type("a number", pa.float64(), "double", "double", "DOUBLE")
+"""A ratio; only views have some: money is never a float."""
