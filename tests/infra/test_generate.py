@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
 import sqlglot
 
@@ -167,8 +166,8 @@ def started_by(role: dict[str, object]) -> list[object]:
     properties = role["Properties"]
     assert isinstance(properties, dict)
     [policy] = properties["Policies"]
-    [may] = (each for each in policy["PolicyDocument"]["Statement"] if "lambda" in str(each))
-    functions: list[object] = may["Resource"]
+    statements = {part["Sid"]: part for part in policy["PolicyDocument"]["Statement"]}
+    functions: list[object] = statements["StartFunctions"]["Resource"]
     return functions
 
 
@@ -222,8 +221,8 @@ def test_the_reference_has_every_option_of_every_command() -> None:
         )
         rows = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
         assert len(rows) == len(command.params)
-        options = [each for each in command.params if isinstance(each, click.Option)]
-        assert all(option in section for each in options for option in each.opts)
+        names = [name for option in command.params for name in option.opts if "-" in name]
+        assert all(name in section for name in names)
 
 
 # --- views and saved queries
