@@ -59,7 +59,7 @@ check-code: setup  ## Check the Python code, spelling and the generated text
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/bandit --quiet --severity-level medium --recursive functions
-	$(BIN)/python -m infra.render --check
+	$(BIN)/python -m infra.generate --check
 
 check-template: setup .venv-sam/.installed .venv-checkov/.installed  ## Check template.yaml
 	$(BIN)/cfn-lint template.yaml

@@ -142,3 +142,4 @@ MONEY = Type(
 DOUBLE = Type(
     "a number", pa.float64(), "double", "double", "DOUBLE", {int: None, Decimal: float}, float
 )
+"""A ratio; only views have some: money is never a float."""
