@@ -5,14 +5,20 @@ from __future__ import annotations
 from functools import cache
 
 import duckdb
-import pyarrow as pa
 import sqlglot
 
 from anthropic_lake.query.catalog import TABLES, VIEWS
 from anthropic_lake.schema.table import PARTITION, Table
-from anthropic_lake.schema.types import BOOLEAN, DATE, INTEGER, MONEY, STRING, TIMESTAMP, Type
-
-DOUBLE = Type("a number", pa.float64(), "double", "double", "DOUBLE")
+from anthropic_lake.schema.types import (
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    MONEY,
+    STRING,
+    TIMESTAMP,
+    Type,
+)
 
 TYPES = {
     "VARCHAR": STRING,

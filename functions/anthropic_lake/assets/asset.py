@@ -88,6 +88,12 @@ class Asset:
     lookback_days: int = 0
     time_buckets: TimeBuckets | None = None
 
+    @property
+    def list_params(self) -> list[tuple[str, str]]:
+        """Query parameters of a walk over records, as many on a page as the API gives."""
+        limit = [("limit", "1000")] if self.paging.cursor else []
+        return [*self.params.items(), *limit]
+
     def path_of(self, workspace_id: str) -> str:
         """Give the path for a workspace, which no identifier leads away from the endpoint.
 

@@ -14,7 +14,7 @@ from anthropic_lake.assets import Asset
 from anthropic_lake.cli.options import DayType, secret_option
 from anthropic_lake.cli.place import open_connection, open_to_write
 from anthropic_lake.errors import LakeError, SecretError, SettingsError
-from anthropic_lake.extract.records import Day
+from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings, read_settings
 from anthropic_lake.sync.extractor import Extractor
 from anthropic_lake.sync.request import Interval, Request

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
 
@@ -11,9 +12,12 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import ANTHROPIC_VERSION
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import BadRequest
-from anthropic_lake.extract.records import Day, days, snapshot
+from anthropic_lake.extract.batch import Batch, DayEnd
+from anthropic_lake.extract.days import extract_days
+from anthropic_lake.extract.snapshots import extract_snapshot
 from anthropic_lake.lake.objects import Lake, Written, write_day
 from anthropic_lake.lake.watermark import Watermark, advance
+from anthropic_lake.rows.day import Day, days
 from anthropic_lake.sync.runs import Run
 from anthropic_lake.sync.window import Window
 from anthropic_lake.utc import ONE_DAY
@@ -72,17 +76,24 @@ def sync(job: Job) -> None:
 def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[Day]:
     """Read the days of the window: first the days before today, then today on its own."""
     if not asset.kind.dated:
-        yield snapshot(asset, api, window.today)
+        yield from days(asset, extract_snapshot(asset, api, window.today))
         return
-    complete = window.complete_end
-    yield from days(asset, api, window.start, min(window.end, window.today), complete_end=complete)
+    last_ended = min(window.end, window.today)
+    yield from days(asset, _extract(asset, api, window, window.start, last_ended))
     if window.end > window.today:
         try:
-            yield from days(asset, api, window.today, window.end, complete_end=complete)
+            yield from days(asset, _extract(asset, api, window, window.today, window.end))
         except BadRequest as error:
             if error.status != HTTPStatus.BAD_REQUEST:
                 raise
             run.warnings.append(f"the open day {window.today} was refused: {error}")
+
+
+def _extract(
+    asset: Asset, api: AdminApi, window: Window, start: date, end: date
+) -> Iterator[Batch | DayEnd]:
+    """Return the batches of the days from `start` to `end` of the window."""
+    return extract_days(asset, api, start, end, complete_end=window.complete_end)
 
 
 def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
@@ -101,7 +112,7 @@ def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
     run.days_changed += any(result.changed for result in written)
     run.rows += sum(result.rows for result in written)
     run.bytes += sum(result.bytes for result in written)
-    run.unknown_fields += day.unknown
+    run.unknown_fields += day.unknown_fields
     run.warnings += day.warnings
 
 
