@@ -48,9 +48,9 @@ def test_every_fault_of_the_api_is_survived_by_every_kind_of_asset(fault: str) -
 @pytest.mark.parametrize("asset", ["usage_report", "workspace_members"])
 def test_the_search_finds_a_lake_that_lies(asset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The invariants are worth something: code that drops what it cannot read fails them."""
-    from anthropic_lake.rows import day
+    from anthropic_lake.rows.day import Day
 
-    monkeypatch.setattr(day.Day, "add", lambda *_arguments: None)
+    monkeypatch.setattr(Day, "add", lambda *_arguments: None)
     assert play(_quiet(asset)).violations
 
 

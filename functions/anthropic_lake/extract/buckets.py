@@ -26,7 +26,7 @@ _BOUNDS = ("starting_at", "ending_at")
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeWindow:
     """The time asked for, from midnight to midnight UTC.
 
     Args:
@@ -52,7 +52,7 @@ class _Bucket:
 
 
 def extract_bucket_days(
-    asset: Asset, report: TimeBuckets, api: AdminApi, window: Span
+    asset: Asset, report: TimeBuckets, api: AdminApi, window: TimeWindow
 ) -> Iterator[Batch | DayEnd]:
     """Extract the days of a window, a time bucket a batch.
 
@@ -80,7 +80,7 @@ def extract_bucket_days(
 
 
 def _pages_of_buckets(
-    asset: Asset, report: TimeBuckets, api: AdminApi, window: Span
+    asset: Asset, report: TimeBuckets, api: AdminApi, window: TimeWindow
 ) -> Iterator[deque[_Bucket]]:
     """Yield the time buckets of a window a page at a time, fewer a page once pages grow.
 
@@ -110,7 +110,7 @@ def _pages_of_buckets(
             limit = max(1, limit // 8)
 
 
-def _refuse_early_end(asset: Asset, rest: Span, origin: Origin) -> None:
+def _refuse_early_end(asset: Asset, rest: TimeWindow, origin: Origin) -> None:
     """Raise when a walk ended before the days that it was asked for."""
     if rest.start < rest.answered_until:
         problem = f"the report ends at {rest.start:%Y-%m-%d %H:%M}, before the days asked for"
@@ -118,7 +118,7 @@ def _refuse_early_end(asset: Asset, rest: Span, origin: Origin) -> None:
 
 
 def _walk(
-    asset: Asset, report: TimeBuckets, api: AdminApi, window: Span, limit: int
+    asset: Asset, report: TimeBuckets, api: AdminApi, window: TimeWindow, limit: int
 ) -> Iterator[Page]:
     """Ask for the pages of one walk, with so many time buckets a page."""
     params = [
@@ -139,7 +139,7 @@ def _walk(
     )
 
 
-def _buckets(asset: Asset, page: Page, window: Span) -> deque[_Bucket]:
+def _buckets(asset: Asset, page: Page, window: TimeWindow) -> deque[_Bucket]:
     """Return a page's time buckets, which follow each other within a window."""
     try:
         objects = strict_json.objects(page.data)

@@ -6,7 +6,7 @@ from datetime import date
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.assets import Asset
 from anthropic_lake.extract.batch import Batch, DayEnd
-from anthropic_lake.extract.buckets import Span, extract_bucket_days
+from anthropic_lake.extract.buckets import TimeWindow, extract_bucket_days
 from anthropic_lake.utc import ONE_DAY, midnight
 
 
@@ -27,7 +27,7 @@ def extract_days(
     """
     if asset.time_buckets is None:
         return _walk_each_day(asset, api, start, end)
-    window = Span(midnight(start), midnight(end), midnight(min(end, complete_end)))
+    window = TimeWindow(midnight(start), midnight(end), midnight(min(end, complete_end)))
     return extract_bucket_days(asset, asset.time_buckets, api, window)
 
 

@@ -92,7 +92,7 @@ def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[D
 def _extract(
     asset: Asset, api: AdminApi, window: Window, start: date, end: date
 ) -> Iterator[Batch | DayEnd]:
-    """Extract some days of a window."""
+    """Return the batches of the days from `start` to `end` of the window."""
     return extract_days(asset, api, start, end, complete_end=window.complete_end)
 
 
