@@ -58,7 +58,7 @@ check-code: setup  ## Check the Python code and the generated text
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --severity-level medium --recursive functions
-	$(BIN)/python -m infra.render --check
+	$(BIN)/python -m infra.generate --check
 
 check-template: setup .venv-sam/.installed .venv-checkov/.installed  ## Check template.yaml
 	$(BIN)/cfn-lint template.yaml

@@ -130,13 +130,13 @@ def uv() -> Path:
     """Find uv: of this environment, or else of the PATH.
 
     Raises:
-        BuildError: There is none.
+        BuildError: It is missing.
     """
     own = Path(sysconfig.get_path("scripts")) / "uv"
-    found = str(own) if own.exists() else shutil.which("uv")
-    if not found:
+    program = str(own) if own.exists() else shutil.which("uv")
+    if not program:
         raise BuildError("the layer is installed by uv, which is not here: run `make setup`")
-    return Path(found)
+    return Path(program)
 
 
 def _uv_command() -> list[str]:
@@ -193,7 +193,7 @@ def compile_folder(folder: Path, mount: str, python: Path) -> None:
 
 
 def _normalize(packages: Path) -> None:
-    """Give files and folders the modes and times that they have everywhere."""
+    """Set the modes and times of files and folders to what they are everywhere."""
     (packages / ".lock").unlink(missing_ok=True)
     seconds = calendar.timegm(EPOCH)
     for path in (packages, *packages.rglob("*")):

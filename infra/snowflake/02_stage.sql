@@ -17,6 +17,7 @@ CREATE OR REPLACE FILE FORMAT anthropic_lake.lake.parquet_file
   USE_LOGICAL_TYPE = TRUE
   COMMENT = 'The Parquet files of anthropic-lake.';
 
+-- generated:stage by `python -m infra.generate` from functions/anthropic_lake/lake/layout.py
 CREATE OR REPLACE STAGE anthropic_lake.lake.objects
   URL = '<% data_location %>'
   STORAGE_INTEGRATION = anthropic_lake
@@ -28,3 +29,4 @@ CREATE OR REPLACE STAGE anthropic_lake.lake.objects
 SELECT DISTINCT metadata$filename
 FROM @anthropic_lake.lake.objects/asset=sync_runs/
 LIMIT 5;
+-- /generated:stage

@@ -6,7 +6,7 @@
 
 USE SCHEMA anthropic_lake.lake;
 
--- generated:external_tables by `python -m infra.render` from functions/anthropic_lake
+-- generated:external_tables by `python -m infra.generate` from functions/anthropic_lake
 CREATE OR REPLACE EXTERNAL TABLE "ORGANIZATION" (
   id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier (UUID) of the organization.',
   organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',

@@ -3,7 +3,7 @@
 -- Run it in the schema whose tables the views are to read: after `USE SCHEMA anthropic_lake.lake`
 -- for the external tables, after `USE SCHEMA anthropic_lake.loaded` for the native ones.
 
--- generated:views by `python -m infra.render` from functions/anthropic_lake/query/views
+-- generated:views by `python -m infra.generate` from functions/anthropic_lake/query/views
 CREATE OR REPLACE VIEW api_keys_current
   COMMENT = 'What does the latest snapshot of api_keys say?'
 AS

@@ -6,7 +6,7 @@
 
 USE SCHEMA anthropic_lake.loaded;
 
--- generated:native_tables by `python -m infra.render` from functions/anthropic_lake
+-- generated:native_tables by `python -m infra.generate` from functions/anthropic_lake
 CREATE TABLE IF NOT EXISTS "ORGANIZATION" (
   id VARCHAR COMMENT 'Identifier (UUID) of the organization.',
   organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
@@ -285,6 +285,7 @@ BEGIN
       || ' WHERE date >= ''' || first_text || ''' AND date < ''' || end_text || '''';
     EXECUTE IMMEDIATE :statement;
 
+    -- generated:load by `python -m infra.generate` from functions/anthropic_lake/lake/layout.py
     statement := 'COPY INTO anthropic_lake.loaded.' || name
       || ' FROM @anthropic_lake.lake.objects/asset=' || name || '/'
       || ' PATTERN = ''.*/date=(' || days || ')/.*[.]parquet'''
@@ -298,6 +299,7 @@ BEGIN
       || ' SET date = TO_DATE(SPLIT_PART(SPLIT_PART(object_key, ''/date='', 2), ''/'', 1),'
       || ' ''YYYY-MM-DD'') WHERE date IS NULL';
     EXECUTE IMMEDIATE :statement;
+    -- /generated:load
   END FOR;
   COMMIT;
   RETURN 'loaded ' || first_text || ' up to ' || end_text;

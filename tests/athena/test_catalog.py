@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from anthropic_lake.lake.reading import StoredLake
-from anthropic_lake.query.catalog import TABLES, VIEWS
+from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS
 from anthropic_lake.schema.table import PARTITION, Table
 from anthropic_lake.schema.types import Type
-from infra.views import view_columns
+from infra.generate.view_columns import view_columns
 from tests.athena.conftest import TODAY, Deployed, in_duckdb
 from tests.athena.engines import same, same_in_athena
 
@@ -47,7 +47,7 @@ def test_a_view_has_the_declared_columns_and_equals_duckdbs(
     sql = f"SELECT * FROM {view}"
     found, expected = deployed.ask(sql), in_duckdb(sql, lake)
     assert expected.rows
-    assert list(found.columns.items()) == list(declared(view_columns()[view]).items())
+    assert list(found.columns.items()) == list(declared(view_columns(CATALOG)[view]).items())
     assert list(found.columns) == [column.lower() for column in expected.columns]
     same_in_athena(found.rows, expected.rows)
 

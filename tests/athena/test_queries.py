@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.catalog import CATALOG
 from tests import lakes
 from tests.athena.conftest import TODAY, Deployed, in_duckdb
 from tests.athena.engines import same_in_athena
-from tests.query.cookbook import QUERIES, documented, statement
+from tests.query.cookbook import documented, statement
 
 _DATE = re.compile(r"DATE '(?P<day>\d{4}-\d{2}-\d{2})'")
-NAMES = sorted(path.stem for path in QUERIES.glob("*.sql"))
+NAMES = [query.name for query in CATALOG.saved_queries]
 SAVED = {statement(name) for name in NAMES}
 STATEMENTS = [
     pytest.param(sql, id=page.stem) for page, sql in documented() if sql.strip() not in SAVED

@@ -8,12 +8,13 @@ requests to the Admin API x 0.4 s + calls of AWS x 0.03 s.
 from __future__ import annotations
 
 import json
-import re
 from argparse import Namespace
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 
+from anthropic_lake.assets import ASSETS, Asset
+from anthropic_lake.query.catalog import CATALOG
 from tests.aws.embedded import EmbeddedAws
 from tests.benchmarks.cold_start import Deployed, deployed
 from tests.benchmarks.lambda_run import MB_PER_CORE, Account, Invocation
@@ -29,17 +30,7 @@ MONTHS_KEPT = 12
 LEAST_SCAN = 10e6  # bytes that Athena counts for a smaller query
 HISTORY_DAYS = {"claude_code_usage": 5}  # what is filled first; the others: as they look back
 LOOKBACK_DAYS = 35
-TABLES = {"claude_code_usage": 2}
-HOURLY = {"usage_report", "cost_report", "claude_code_usage"}
-TEMPLATE = (ROOT / "template.yaml").read_text(encoding="utf-8")
-MEMORY = {
-    asset: int(memory)
-    for memory, asset in re.findall(
-        r"MemorySize: (\d+)\n +Environment:\n +Variables:\n +ASSET: (\w+)", TEMPLATE
-    )
-}
-ALARMS = TEMPLATE.count("Type: AWS::CloudWatch::Alarm")
-QUERIES = len(list((ROOT / "functions" / "anthropic_lake" / "query" / "saved").glob("*.sql")))
+ALARMS = (ROOT / "template.yaml").read_text("utf-8").count("Type: AWS::CloudWatch::Alarm")
 
 
 @dataclass(frozen=True)
@@ -91,31 +82,31 @@ def _bill(size: Size, lambda_: Deployed) -> dict[str, float]:
         EmbeddedAws() as aws,
     ):
         account = Account(aws, api, lambda_)
-        for asset, memory in MEMORY.items():
-            days = HISTORY_DAYS.get(asset, LOOKBACK_DAYS)
+        for asset in ASSETS.values():
+            days = HISTORY_DAYS.get(asset.name, LOOKBACK_DAYS)
             first_day = LAST_DAY - timedelta(days=days - 1)
-            filled = account.invoke(asset, first_day).run
-            run = account.invoke(asset, first_day)
-            times = HOURS if asset in HOURLY else DAYS
-            for name, amount in _used(asset, memory, run).items():
+            filled = account.invoke(asset.name, first_day).run
+            run = account.invoke(asset.name, first_day)
+            times = HOURS if asset.kind.dated else DAYS
+            for name, amount in _used(asset, run).items():
                 used[name] += amount * times
             used["s3_gb_month"] += (
                 filled["bytes"] / filled["days_written"] * DAYS * MONTHS_KEPT / 1e9
             )
-            used["metric_month"] += _metrics(run.log) * (1 if asset in HOURLY else DAYS / HOURS)
-            rows.append(_row(asset, memory, run))
+            used["metric_month"] += _metrics(run.log) * times / HOURS
+            rows.append(_row(asset, run))
     used["secret_month"] = 1
     used["alarm_month"] = ALARMS
-    used["athena_tb"] = QUERIES * DAYS * LEAST_SCAN / 1e12
+    used["athena_tb"] = len(CATALOG.saved_queries) * DAYS * LEAST_SCAN / 1e12
     say(f"### {size.title}\n")
     table(("run", "memory, MB", "billed, s", "CPU, s", "peak, MB", "requests", "rows"), rows)
     return {name: used[name] * price.usd for name, price in PRICES.items()}
 
 
-def _used(asset: str, memory: int, run: Invocation) -> dict[str, float]:
+def _used(asset: Asset, run: Invocation) -> dict[str, float]:
     """Give what one run uses of what is paid for by use."""
     return {
-        "lambda_gb_second_arm": _billed(asset, memory, run) * memory / 1024,
+        "lambda_gb_second_arm": _billed(asset, run) * asset.function.memory_mb / 1024,
         "lambda_request": 1,
         "schedule": 1,
         "s3_put": _puts(asset, run),
@@ -125,21 +116,21 @@ def _used(asset: str, memory: int, run: Invocation) -> dict[str, float]:
     }
 
 
-def _puts(asset: str, run: Invocation) -> int:
+def _puts(asset: Asset, run: Invocation) -> int:
     """Count PUTs: objects that changed, and the run's own record at its start and end."""
-    return int(run.run["days_changed"]) * TABLES.get(asset, 1) + 2
+    return int(run.run["days_changed"]) * len(asset.tables) + 2
 
 
-def _heads(asset: str, run: Invocation) -> int:
+def _heads(asset: Asset, run: Invocation) -> int:
     """Count HEADs: one for every object that might change."""
-    return int(run.run["days_written"]) * TABLES.get(asset, 1) + 2
+    return int(run.run["days_written"]) * len(asset.tables) + 2
 
 
-def _billed(asset: str, memory: int, run: Invocation) -> float:
+def _billed(asset: Asset, run: Invocation) -> float:
     """Give the seconds that a run is billed for."""
     calls = _puts(asset, run) + _heads(asset, run) + run.run["days_written"] + 2
     waits: float = run.run["requests"] * API_SECONDS + calls * AWS_SECONDS
-    return run.cpu / min(1, memory / MB_PER_CORE) + waits
+    return run.cpu / min(1, asset.function.memory_mb / MB_PER_CORE) + waits
 
 
 def _metrics(log: str) -> int:
@@ -152,12 +143,12 @@ def _metrics(log: str) -> int:
     )
 
 
-def _row(asset: str, memory: int, run: Invocation) -> list[str]:
+def _row(asset: Asset, run: Invocation) -> list[str]:
     """Put a run into a row."""
     return [
-        asset,
-        f"{memory:,}",
-        f"{_billed(asset, memory, run):.1f}",
+        asset.name,
+        f"{asset.function.memory_mb:,}",
+        f"{_billed(asset, run):.1f}",
         f"{run.cpu:.1f}",
         f"{run.peak:.0f}",
         str(run.run["requests"]),

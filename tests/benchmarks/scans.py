@@ -20,11 +20,9 @@ import sqlglot
 from pyarrow import fs
 
 from anthropic_lake.lake.reading import StoredLake
-from anthropic_lake.query.catalog import TABLES
+from anthropic_lake.query.catalog import CATALOG, TABLES
 from anthropic_lake.query.duckdb import query
-from tests.benchmarks.measure import ROOT
 
-QUERIES = ROOT / "functions" / "anthropic_lake" / "query" / "saved"
 _PARAMETER = re.compile(r"\$\{\w+\}")  # of the template; all are numbers
 
 
@@ -129,14 +127,14 @@ def scanned(files: fs.FileSystem, root: str, today: date) -> dict[str, tuple[int
         for table in TABLES
     }
     found = {}
-    for path in sorted(QUERIES.glob("*.sql")):
-        text = _PARAMETER.sub("1000", path.read_text(encoding="utf-8"))
+    for saved in CATALOG.saved_queries:
+        text = _PARAMETER.sub("1000", saved.sql)
         sql = sqlglot.transpile(text, read="trino", write="duckdb")[0]
         counting = CountingFiles(files)
         counted = _Tables(fs.PyFileSystem(counting), root, root)
         with query(sql, counted, today=today) as result:
             result.read_all()
-        found[path.stem] = (counting.bytes, sum(sizes[name] for name in counted.used))
+        found[saved.name] = (counting.bytes, sum(sizes[name] for name in counted.used))
     return found
 
 

@@ -131,7 +131,7 @@ def test_claude_code_takes_a_chain_for_every_day(large: AdminApiServer, tmp_path
 def test_large_pages_are_followed_by_smaller_ones_and_nothing_is_read_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anthropic_lake.extract.records._SHRINK_ABOVE", 100_000)
+    monkeypatch.setattr("anthropic_lake.extract.buckets.SHRINK_ABOVE_BYTES", 100_000)
     organization = Organization.invent(today=TODAY, days=40, groups=20)
     with AdminApiServer(organization, now=lambda: NOW) as api:
         ended = Interval(TODAY - timedelta(days=39), TODAY)

@@ -193,7 +193,7 @@ def test_the_handler_syncs_an_asset_from_the_layer_and_the_functions_folder_alon
         objects = aws.client("s3").list_objects_v2(Bucket="lake", Prefix=f"asset={asset}/")
     assert run["status"] == "succeeded"
     assert run["rows"] > 0
-    assert [found["Key"].split("/")[1] for found in objects["Contents"]] == [
+    assert [entry["Key"].split("/")[1] for entry in objects["Contents"]] == [
         "date=2026-11-20",
         "date=2026-11-21",
         "date=2026-11-22",

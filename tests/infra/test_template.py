@@ -17,7 +17,7 @@ import sqlglot
 import yaml
 
 from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
-from anthropic_lake.query.catalog import TABLES, VIEWS, View
+from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS, View
 from anthropic_lake.schema.table import Table
 from tests.aws.template import Resolver, parameter_values, read, translate
 
@@ -127,9 +127,9 @@ def statements(stack: Stack, role: str) -> dict[str, Json]:
         policies[reference.strip("<>")]["PolicyDocument"]
         for reference in stack[role].get("ManagedPolicyArns", [])
     ]
-    found = [each for document in documents for each in document["Statement"]]
-    assert all(each["Effect"] == "Allow" for each in found)
-    return {each["Sid"]: each for each in found}
+    allowed = [statement for document in documents for statement in document["Statement"]]
+    assert all(statement["Effect"] == "Allow" for statement in allowed)
+    return {statement["Sid"]: statement for statement in allowed}
 
 
 def parsed(sql: str) -> sqlglot.exp.Query:
@@ -206,12 +206,12 @@ def test_a_failed_run_goes_to_the_failure_queue(asset: Asset, stack: Stack) -> N
 
 
 def schedule(stack: Stack, asset: str) -> Json:
-    [found] = [
-        each
-        for each in stack.of_type("AWS::Scheduler::Schedule").values()
-        if each["Target"]["Arn"] == f"<{camel(asset)}Function.Arn>"
+    [properties] = [
+        properties
+        for properties in stack.of_type("AWS::Scheduler::Schedule").values()
+        if properties["Target"]["Arn"] == f"<{camel(asset)}Function.Arn>"
     ]
-    return found
+    return properties
 
 
 def minutes_of_the_day(expression: str) -> list[int]:
@@ -223,17 +223,17 @@ def minutes_of_the_day(expression: str) -> list[int]:
     assert re.fullmatch(r"[0-5]?\d", minute)
     assert re.fullmatch(r"\*|1?\d|2[0-3]", hour)
     hours = range(24) if hour == "*" else [int(hour)]
-    return [60 * each + int(minute) for each in hours]
+    return [60 * start + int(minute) for start in hours]
 
 
 @each_asset
 def test_a_schedule_starts_the_function_with_the_intended_time(asset: Asset, stack: Stack) -> None:
-    found = schedule(stack, asset.name)
-    assert "Name" not in found  # two stacks would collide
-    assert found["State"] == "ENABLED"
-    assert found["ScheduleExpressionTimezone"] == "UTC"
-    assert found["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}
-    target = found["Target"]
+    properties = schedule(stack, asset.name)
+    assert "Name" not in properties  # two stacks would collide
+    assert properties["State"] == "ENABLED"
+    assert properties["ScheduleExpressionTimezone"] == "UTC"
+    assert properties["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}
+    target = properties["Target"]
     assert json.loads(target["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
     assert target["DeadLetterConfig"] == {"Arn": "<FailureQueue.Arn>"}
     assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
@@ -258,7 +258,7 @@ def test_schedules_are_valid_and_do_not_start_together(frequency: str, hour: str
 def test_one_switch_stops_all_schedules_and_mutes_their_alarms() -> None:
     stack = Stack(ScheduleState="DISABLED")
     schedules = stack.of_type("AWS::Scheduler::Schedule").values()
-    assert {each["State"] for each in schedules} == {"DISABLED"}
+    assert {properties["State"] for properties in schedules} == {"DISABLED"}
     assert not any(stack[f"{camel(name)}BehindAlarm"]["ActionsEnabled"] for name in ASSETS)
 
 
@@ -279,8 +279,8 @@ def test_a_function_reaches_what_is_its_own(asset: Asset, prefix: str) -> None:
     lake = "arn:aws:s3:::<DataBucket>" + (f"/{prefix}" if prefix else "")
     may = statements(stack, f"{camel(asset.name)}Role")
     granted = {
-        sid: (sorted(listed(each["Action"])), sorted(listed(each["Resource"])))
-        for sid, each in may.items()
+        sid: (sorted(listed(statement["Action"])), sorted(listed(statement["Resource"])))
+        for sid, statement in may.items()
     }
     parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/lake/{asset.name}/last_synced_date"
     assert granted == {
@@ -304,9 +304,9 @@ def grants(stack: Stack) -> list[str]:
     return sorted(
         f"{role} {action} {resource}"
         for role in stack.of_type("AWS::IAM::Role")
-        for each in statements(stack, role).values()
-        for action in listed(each["Action"])
-        for resource in listed(each["Resource"])
+        for statement in statements(stack, role).values()
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
     )
 
 
@@ -319,9 +319,9 @@ def test_every_grant_is_one_that_somebody_has_looked_at(full: Stack) -> None:
 def test_nothing_is_allowed_everywhere_but_where_aws_knows_no_resources(full: Stack) -> None:
     everywhere = set()
     for role in full.of_type("AWS::IAM::Role"):
-        for sid, each in statements(full, role).items():
-            assert not any("*" in action for action in listed(each["Action"])), (role, sid)
-            if "*" in listed(each["Resource"]):
+        for sid, statement in statements(full, role).items():
+            assert not any("*" in action for action in listed(statement["Action"])), (role, sid)
+            if "*" in listed(statement["Resource"]):
                 everywhere.add((role, sid))
     in_vpc = {f"{camel(name)}Role" for name in [*ASSETS, "backfill_items"]}
     network = {(role, "ManageNetworkInterfaces") for role in in_vpc}
@@ -330,10 +330,10 @@ def test_nothing_is_allowed_everywhere_but_where_aws_knows_no_resources(full: St
 
 def test_the_key_is_used_through_services_only(full: Stack) -> None:
     for role in full.of_type("AWS::IAM::Role"):
-        for each in statements(full, role).values():
-            if any(action.startswith("kms:") for action in listed(each["Action"])):
-                assert each["Resource"] == KEY
-                services = listed(each["Condition"]["StringEquals"]["kms:ViaService"])
+        for statement in statements(full, role).values():
+            if any(action.startswith("kms:") for action in listed(statement["Action"])):
+                assert statement["Resource"] == KEY
+                services = listed(statement["Condition"]["StringEquals"]["kms:ViaService"])
                 assert all(service.endswith(f".{REGION}.amazonaws.com") for service in services)
     assert "UseKeyThroughServices" in statements(full, "UsersRole")
 
@@ -450,7 +450,7 @@ def test_a_table_of_the_catalog_is_what_the_definition_says(table: Table, stack:
     described = properties["TableInput"]
     assert (described["Name"], described["Description"]) == (table.name, table.comment)
     storage = described["StorageDescriptor"]
-    columns = [(each["Name"], each["Type"], each["Comment"]) for each in storage["Columns"]]
+    columns = [(column["Name"], column["Type"], column["Comment"]) for column in storage["Columns"]]
     assert columns == [
         (column.name, GLUE_TYPES[table.schema.field(column.name).type], column.comment)
         for column in table.all_columns
@@ -492,8 +492,10 @@ def test_a_view_of_the_catalog_is_what_its_file_says(view: View, stack: Stack) -
     presto = json.loads(base64.b64decode(encoded[1]))
     assert (presto["catalog"], presto["schema"]) == ("awsdatacatalog", "<Database>")
     assert parsed(presto["originalSql"]) == parsed(view.sql)
-    glue = [(each["Name"], each["Type"]) for each in described["StorageDescriptor"]["Columns"]]
-    trino = [(each["name"], each["type"]) for each in presto["columns"]]
+    glue = [
+        (column["Name"], column["Type"]) for column in described["StorageDescriptor"]["Columns"]
+    ]
+    trino = [(column["name"], column["type"]) for column in presto["columns"]]
     assert trino == [(name, TRINO_TYPES[type_]) for name, type_ in glue]
     selected = [name.lower() for name in parsed(view.sql).named_selects]
     assert [name for name, _ in glue] == selected
@@ -544,11 +546,7 @@ def test_query_results_are_encrypted_and_scans_are_limited(stack: Stack, full: S
 
 def test_every_named_query_is_in_the_workgroup(full: Stack) -> None:
     queries = full.of_type("AWS::Athena::NamedQuery").values()
-    files = {
-        path.stem
-        for path in (ROOT / "functions" / "anthropic_lake" / "query" / "saved").glob("*.sql")
-    }
-    assert {query["Name"] for query in queries} == files
+    assert {query["Name"] for query in queries} == {query.name for query in CATALOG.saved_queries}
     for query in queries:
         assert (query["WorkGroup"], query["Database"]) == ("<Workgroup>", "<Database>")
         assert query["Description"].endswith("?")
@@ -587,11 +585,11 @@ def test_a_run_near_its_timeout_is_seen(asset: Asset, stack: Stack) -> None:
     ("alarm", "percent"), [("SpendNearBudgetAlarm", 80), ("SpendOverBudgetAlarm", 100)]
 )
 def test_spend_is_compared_with_the_budget(alarm: str, percent: int, full: Stack) -> None:
-    found = full[alarm]
-    expression, spend = found["Metrics"]
+    properties = full[alarm]
+    expression, spend = properties["Metrics"]
     assert expression["Expression"] == "100 * spend / 5000"
     assert spend["MetricStat"]["Metric"]["MetricName"] == "MonthToDateUsd"
-    assert (found["Threshold"], found["ComparisonOperator"]) == (
+    assert (properties["Threshold"], properties["ComparisonOperator"]) == (
         percent,
         "GreaterThanOrEqualToThreshold",
     )
@@ -653,7 +651,7 @@ def test_every_parameter_is_explained_and_in_a_group() -> None:
 
 
 def test_the_defaults_are_those_of_the_assets() -> None:
-    defaults = {name: each["Default"] for name, each in TEMPLATE["Parameters"].items()}
+    defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
     assert defaults["UsageLookbackDays"] == ASSETS["usage_report"].lookback_days
     assert defaults["CostLookbackDays"] == ASSETS["cost_report"].lookback_days
     assert defaults["ClaudeCodeLookbackDays"] == ASSETS["claude_code_usage"].lookback_days
@@ -695,14 +693,14 @@ def test_every_dimension_of_the_api_may_be_grouped_by() -> None:
 def test_two_stacks_do_not_collide() -> None:
     def names(stack: Stack) -> set[tuple[str, str]]:
         inside = {"AWS::Glue::Table", "AWS::Athena::NamedQuery"}  # of the database, the workgroup
-        found = set()
+        named = set()
         for logical_id, resource in stack.resources.items():
             kind = resource["Type"].rsplit("::")[-1].removesuffix("Version")
-            named = stack[logical_id].get("DatabaseInput", stack[logical_id])
-            keys = {"Name", f"{kind}Name"} & named.keys()
+            properties = stack[logical_id].get("DatabaseInput", stack[logical_id])
+            keys = {"Name", f"{kind}Name"} & properties.keys()
             if resource["Type"] not in inside:
-                found |= {(kind, named[key]) for key in keys}
-        return found
+                named |= {(kind, properties[key]) for key in keys}
+        return named
 
     first, second = names(Stack("lake", **EVERYTHING)), names(Stack("lake-2", **EVERYTHING))
     assert len(first) == len(second) > 40

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 import sqlglot
 
-from infra.views import create_catalog
+from anthropic_lake.query.catalog import CATALOG
+from infra.generate.view_columns import create_catalog
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY = TODAY - timedelta(days=1)
@@ -26,7 +27,7 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        create_catalog(connection)
+        create_catalog(connection, CATALOG)
         yield connection
 
 
@@ -309,9 +310,9 @@ def test_a_day_that_was_not_over_when_it_was_read_is_open(
 
 def test_a_backfill_makes_old_days_final(ask: Ask, run: Callable[..., None]) -> None:
     run("usage_report", days_ago(40), 2, trigger="interval", last_synced_date=None)
-    found = coverage(ask)
-    assert [found[days_ago(40)], found[days_ago(39)]] == ["final", "final"]
-    assert found[days_ago(38)] == "missing"
+    statuses = coverage(ask)
+    assert [statuses[days_ago(40)], statuses[days_ago(39)]] == ["final", "final"]
+    assert statuses[days_ago(38)] == "missing"
 
 
 def test_the_last_run_that_read_a_day_is_named(ask: Ask, run: Callable[..., None]) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.query.cookbook    rewrites them
 
-Between `<!-- query:NAME -->` and `<!-- /query -->` stands query/saved/NAME.sql, as it is, with its
+Between `<!-- query:NAME -->` and `<!-- /query -->` stands the saved query of that name, with its
 result in DuckDB.
 """
 
@@ -18,13 +18,14 @@ import pyarrow as pa
 from pyarrow import fs
 
 from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.catalog import CATALOG
 from anthropic_lake.query.duckdb import query
 from anthropic_lake.query.output import shown
 from tests.lakes import TODAY, build_lake
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = ROOT / "docs" / "cookbook.md"
-QUERIES = ROOT / "functions" / "anthropic_lake" / "query" / "saved"
+SAVED_QUERIES = {saved.name: saved for saved in CATALOG.saved_queries}
 PARAMETERS = {"${MonthlyBudgetUsd}": "10000"}
 _MOST_ROWS = 12
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -39,11 +40,12 @@ def rendered(text: str, lake: StoredLake) -> str:
 
 
 def statement(name: str) -> str:
-    """A named query, with the parameters of the stack filled in."""
-    sql = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    """A saved query below its question, with the parameters of the stack filled in."""
+    saved = SAVED_QUERIES[name]
+    sql = f"-- {saved.comment}\n{saved.sql}"
     for parameter, value in PARAMETERS.items():
         sql = sql.replace(parameter, value)
-    return sql.strip()
+    return sql
 
 
 def answer(sql: str, lake: StoredLake) -> pa.Table:

@@ -9,7 +9,7 @@ from anthropic_lake.lake.reading import StoredLake
 from tests.query.cookbook import (
     COOKBOOK,
     PARAMETERS,
-    QUERIES,
+    SAVED_QUERIES,
     answer,
     documented,
     rendered,
@@ -31,14 +31,14 @@ def test_the_cookbook_says_what_the_named_queries_are_and_give(lake: StoredLake)
 
 def test_every_named_query_is_in_the_cookbook() -> None:
     shown = re.findall(r"<!-- query:(\w+) -->", COOKBOOK.read_text(encoding="utf-8"))
-    assert sorted(shown) == sorted(path.stem for path in QUERIES.glob("*.sql"))
+    assert sorted(shown) == list(SAVED_QUERIES)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in QUERIES.glob("*.sql")))
+@pytest.mark.parametrize("name", SAVED_QUERIES)
 def test_a_named_query_has_an_answer(name: str, lake: StoredLake) -> None:
     assert answer(statement(name), lake).num_rows
 
 
 def test_the_parameters_of_the_named_queries_are_known() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in QUERIES.glob("*.sql")]
-    assert {name for text in texts for name in re.findall(r"\$\{\w+\}", text)} == set(PARAMETERS)
+    texts = " ".join(saved.sql for saved in SAVED_QUERIES.values())
+    assert set(re.findall(r"\$\{\w+\}", texts)) == set(PARAMETERS)

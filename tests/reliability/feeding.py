@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.errors import LakeError
-from anthropic_lake.extract.records import days, snapshot
+from anthropic_lake.extract.days import extract_days
+from anthropic_lake.extract.snapshots import extract_snapshot
+from anthropic_lake.rows.day import days
 from tests.simulator import Organization
 from tests.unit.fakes import Asked, Reply, talk
 
@@ -36,9 +38,10 @@ def feed(asset: Asset, body: bytes) -> list[pa.Table] | LakeError:
     try:
         if asset.kind.dated:
             end = DAY + timedelta(days=1)
-            (day,) = days(asset, api, DAY, end, complete_end=end)
+            extracted = extract_days(asset, api, DAY, end, complete_end=end)
         else:
-            day = snapshot(asset, api, DAY)
+            extracted = extract_snapshot(asset, api, DAY)
+        (day,) = days(asset, extracted)
         return [day.take_rows(table) for table in asset.tables]
     except LakeError as error:
         return error

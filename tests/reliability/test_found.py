@@ -19,9 +19,10 @@ from anthropic_lake.errors import (
     TooLarge,
     aws_failure,
 )
-from anthropic_lake.extract import records
-from anthropic_lake.extract.records import snapshot
+from anthropic_lake.extract.snapshots import extract_snapshot
 from anthropic_lake.lake.aws import S3Lake
+from anthropic_lake.rows import day as rows_day
+from anthropic_lake.rows.day import days
 from tests.reliability.feeding import feed, samples
 from tests.unit.fakes import Asked, Reply, refusal, talk
 
@@ -73,7 +74,8 @@ def test_a_workspace_that_vanishes_between_two_pages_leaves_none_of_its_members(
             return Reply({"data": [member], "has_more": True, "last_id": "user_1"})
         return Reply({"data": [{"id": "wrkspc_1"}], "has_more": False, "last_id": "wrkspc_1"})
 
-    day = snapshot(asset, talk(answer, asset=asset.name).api, DAY)
+    api = talk(answer, asset=asset.name).api
+    (day,) = days(asset, extract_snapshot(asset, api, DAY))
     assert day.take_rows(asset.tables[0]).num_rows == 0
     assert len(day.warnings) == 1
 
@@ -92,7 +94,7 @@ def test_a_day_that_does_not_fit_into_memory_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A day of 2,000,000 rows took 2.5 GB."""
-    monkeypatch.setattr(records, "_MOST_BYTES_OF_A_DAY", 1000)
+    monkeypatch.setattr(rows_day, "MAX_DAY_BYTES", 1000)
     page = samples()["users"]
     page["data"] = [{**page["data"][0], "id": f"user_{n}", "name": "n" * 99} for n in range(50)]
     found = feed(ASSETS["users"], json.dumps(page).encode())

@@ -16,7 +16,7 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import ApiError, ContractBroken, redact
-from anthropic_lake.extract.records import snapshot
+from anthropic_lake.extract.snapshots import extract_snapshot
 from anthropic_lake.query.output import Format, write
 from tests.simulator import AdminApiServer, Fault, Organization
 
@@ -54,7 +54,8 @@ def test_a_hostile_workspace_stays_one_segment_of_the_path(identifier: str) -> N
         connection = Connection(lambda: server.key, Pace(10**9), server.url)
         with connection.http:
             try:
-                snapshot(MEMBERS, AdminApi(connection, MEMBERS.name), date(2026, 11, 22))
+                api = AdminApi(connection, MEMBERS.name)
+                list(extract_snapshot(MEMBERS, api, date(2026, 11, 22)))
             except ContractBroken:
                 assert not identifier.strip(".")
                 return

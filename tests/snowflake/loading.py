@@ -16,7 +16,7 @@ from anthropic_lake.lake.local import LocalLake
 from anthropic_lake.lake.objects import write_day
 from anthropic_lake.query.catalog import TABLES
 from anthropic_lake.schema.table import PARTITION, Table
-from infra.snowflake_ddl import name
+from infra.generate.snowflake import identifier
 from tests.aws.embedded import EmbeddedAws
 from tests.lakes import upload
 from tests.snowflake.conftest import Snowflake, duckdb_rows
@@ -76,8 +76,8 @@ class Loaded:
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """All rows of a table with the columns of the other catalogs."""
         columns = [each.name for each in (*table.all_columns, PARTITION)]
-        quoted = ", ".join(map(name, columns))
-        return self.snowflake.execute(f"SELECT {quoted} FROM loaded.{name(table.name)}").rows
+        quoted = ", ".join(map(identifier, columns))
+        return self.snowflake.execute(f"SELECT {quoted} FROM loaded.{identifier(table.name)}").rows
 
     def expected(self, table: Table) -> list[tuple[Any, ...]]:
         columns = [each.name for each in (*table.all_columns, PARTITION)]

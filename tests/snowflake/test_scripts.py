@@ -14,7 +14,7 @@ from sqlglot import exp
 from anthropic_lake.query.catalog import TABLES, VIEWS, View
 from anthropic_lake.schema.table import PARTITION, Column
 from anthropic_lake.schema.types import TIMESTAMP
-from infra import snowflake_ddl
+from infra.generate.snowflake import day_expression, select
 from tests.snowflake.scripts import SCRIPTS, VALUES, kind, reload_statements, statements
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def test_an_instant_is_shown_in_utc_in_any_session() -> None:
 def test_a_day_is_read_from_the_name_of_the_object(prefix: str) -> None:
     (usage,) = (t for t in TABLES if t.name == "usage_report")
     key = f"{prefix}asset=usage_report/date=2026-11-22/usage_report.parquet"
-    sql = snowflake_ddl._day(usage).replace("metadata$filename", f"'{key}'")
+    sql = day_expression(usage).replace("metadata$filename", f"'{key}'")
     with duckdb.connect() as session:
         session.execute("SELECT " + sqlglot.transpile(sql, "snowflake", "duckdb")[0])
         [(found,)] = session.fetchall()
@@ -149,7 +149,7 @@ def test_the_views_are_those_of_athena() -> None:
     ],
 )
 def test_a_view_means_the_same_in_snowflake(trino: str, snowflake: str) -> None:
-    sql = snowflake_ddl.select(View("v", "", f"SELECT {trino} AS x FROM t AS s"))
+    sql = select(View("v", "", f"SELECT {trino} AS x FROM t AS s"))
     assert " ".join(sql.split()) == f"SELECT {snowflake} AS x FROM t AS s"
 
 

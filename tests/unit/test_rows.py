@@ -13,7 +13,7 @@ from anthropic_lake import strict_json
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.query.catalog import TABLES
 from anthropic_lake.rows.arrow import FieldError, to_arrow
-from anthropic_lake.rows.general import AnyRecords
+from anthropic_lake.rows.general import GeneralRecords
 from anthropic_lake.schema.table import Table
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ def rows(table: str, *records: Json, **shared: Any) -> list[Json]:
     texts = [json.dumps(record, default=_raw).replace('"@', "").replace('@"', "").encode()
              for record in records]  # fmt: skip
     found, _unknown = to_arrow(
-        BY_NAME[table], AnyRecords(strict_json.value(strict_json.joined(texts)), shared)
+        BY_NAME[table], GeneralRecords(strict_json.value(strict_json.joined(texts)), shared)
     )
     assert found.schema == BY_NAME[table].schema
     result: list[Json] = found.to_pylist()
@@ -74,7 +74,7 @@ def row(table: str, record: Json, **shared: Any) -> Json:
 
 
 def unknown(table: str, *records: Json) -> int:
-    return to_arrow(BY_NAME[table], AnyRecords(list(records)))[1]
+    return to_arrow(BY_NAME[table], GeneralRecords(list(records)))[1]
 
 
 def refused(table: str, *records: Json, **shared: Any) -> FieldError:
@@ -97,7 +97,7 @@ def test_a_record_of_known_fields_is_a_row_without_extra() -> None:
 
 def test_no_records_are_no_rows_of_the_full_schema() -> None:
     for table in TABLES:
-        found, count = to_arrow(table, AnyRecords([], {"organization_id": "org-1"}))
+        found, count = to_arrow(table, GeneralRecords([], {"organization_id": "org-1"}))
         assert (found.num_rows, found.schema, count) == (0, table.schema, 0)
 
 
@@ -526,7 +526,7 @@ def test_what_the_extractor_adds_itself_is_never_extra(table: Table) -> None:
     shared = {**(DAY if "starting_at" in table.schema.names else {}), **added}
     if table.name not in ("usage_report", "cost_report"):
         shared = {"organization_id": "org-1"}
-    found, count = to_arrow(table, AnyRecords([record], shared))
+    found, count = to_arrow(table, GeneralRecords([record], shared))
     assert found["extra"].to_pylist() == [None] * found.num_rows
     assert count == 0
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from anthropic_lake import strict_json
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.rows.arrow import FieldError, to_arrow
-from anthropic_lake.rows.general import AnyRecords
+from anthropic_lake.rows.general import GeneralRecords
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import BOOLEAN, INTEGER, JSON, MONEY, STRING, TIMESTAMP, Type
 
@@ -46,7 +46,7 @@ def cost(amount: object) -> Json | None:
     """The row of an amount, None where it is refused."""
     record = {**DAY, "amount": amount, "currency": "USD"}
     try:
-        rows, _ = to_arrow(COST, AnyRecords([record]))
+        rows, _ = to_arrow(COST, GeneralRecords([record]))
     except FieldError:
         return None
     (row,) = rows.to_pylist()
@@ -87,7 +87,7 @@ def test_any_text_is_exact_money_or_refused(text: str) -> None:
 @given(st.lists(held, max_size=6))
 def test_the_sum_over_models_is_exact(texts: list[str]) -> None:
     models = [{"estimated_cost": {"amount": text, "currency": "USD"}} for text in texts]
-    rows, _ = to_arrow(PARENT, AnyRecords([{"model_breakdown": models}]))
+    rows, _ = to_arrow(PARENT, GeneralRecords([{"model_breakdown": models}]))
     with localcontext(prec=200):
         assert rows["estimated_cost_amount_cents"].to_pylist() == [sum(map(Decimal, texts))]
 
@@ -156,7 +156,7 @@ def test_every_leaf_of_an_accepted_record_is_in_its_row_or_in_extra(
     table: Table, data: st.DataObject
 ) -> None:
     record = data.draw(records(table))
-    rows, unknown = to_arrow(table, AnyRecords([record]))
+    rows, unknown = to_arrow(table, GeneralRecords([record]))
     (row,) = rows.to_pylist()
     extra = json.loads(row["extra"] or "{}")
     expected = flat(record)

@@ -1,7 +1,7 @@
 """The organization's API keys in every status; never their secrets."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Kind
+from anthropic_lake.assets.asset import Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import STRING, TIMESTAMP
 
@@ -10,6 +10,9 @@ API_KEYS = Asset(
     kind=Kind.SNAPSHOT,
     path="/v1/organizations/api_keys",
     paging=Paging.AFTER_ID,
+    function=Function(
+        "Takes the daily snapshot of the API keys.", schedule_minute=14, memory_mb=512
+    ),
     tables=(
         Table(
             name="api_keys",

@@ -63,6 +63,23 @@ class TimeBuckets:
 
 
 @dataclass(frozen=True)
+class Function:
+    """What an asset's Lambda function has for itself; the rest follows from the asset's kind.
+
+    Args:
+        description: One sentence that says what it does.
+        schedule_minute: Minute of the hour in which it starts; functions do not start together.
+        memory_mb: Its memory in megabytes.
+        environment: Its own variables; each holds a parameter of template.yaml, named here.
+    """
+
+    description: str
+    schedule_minute: int
+    memory_mb: int
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
 class Asset:
     """One thing that the Admin API knows about an organization.
 
@@ -71,6 +88,7 @@ class Asset:
         kind: Which days it has.
         path: Path of its endpoint; `{workspace_id}` is filled for each of the `fan_out`.
         paging: How the endpoint hands out its pages.
+        function: Its Lambda function.
         tables: The tables that its records fill.
         params: Query parameters of every request.
         fan_out: The asset over whose records the path runs.
@@ -82,14 +100,21 @@ class Asset:
     kind: Kind
     path: str
     paging: Paging
+    function: Function
     tables: tuple[Table, ...]
     params: Mapping[str, str] = field(default_factory=dict, hash=False)
     fan_out: "Asset | None" = None
     lookback_days: int = 0
     time_buckets: TimeBuckets | None = None
 
+    @property
+    def list_params(self) -> list[tuple[str, str]]:
+        """Query parameters of a walk over records, as many on a page as the API gives."""
+        limit = [("limit", "1000")] if self.paging.cursor else []
+        return [*self.params.items(), *limit]
+
     def path_of(self, workspace_id: str) -> str:
-        """Give the path for a workspace, which no identifier leads away from the endpoint.
+        """Return the path for a workspace; no identifier leads away from the endpoint.
 
         Raises:
             ContractBroken: The identifier is empty, or stands for another folder.
@@ -100,7 +125,7 @@ class Asset:
         return self.path.format(workspace_id=quote(workspace_id, safe=""))
 
     def grouped(self, group_by: tuple[str, ...], width: str) -> "Asset":
-        """Give the same asset asked for by other dimensions and another width of time bucket.
+        """Return the same asset asked for by other dimensions and another width of time bucket.
 
         Raises:
             SettingsError: The endpoint does not take them.
@@ -115,7 +140,7 @@ class Asset:
 
 
 def _grouping_problems(known: TimeBuckets, group_by: tuple[str, ...]) -> list[str]:
-    """Say what is wrong with a choice of dimensions."""
+    """Return what is wrong with a choice of dimensions."""
     problems = []
     if unknown := sorted(set(group_by) - set(known.dimensions)):
         problems.append(
@@ -133,7 +158,7 @@ def _grouping_problems(known: TimeBuckets, group_by: tuple[str, ...]) -> list[st
 
 
 def _width_problems(known: TimeBuckets, width: str) -> list[str]:
-    """Say what is wrong with a width of time buckets."""
+    """Return what is wrong with a width of time buckets."""
     if width in known.widths:
         return []
     return [f"no time buckets of {width!r}: choose from {', '.join(known.widths)}"]

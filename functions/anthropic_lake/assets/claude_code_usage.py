@@ -1,7 +1,7 @@
 """Claude Code activity by day and person, with a child table by model."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Kind
+from anthropic_lake.assets.asset import Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import BOOLEAN, INTEGER, JSON, MONEY, STRING
 
@@ -103,6 +103,12 @@ CLAUDE_CODE_USAGE = Asset(
     path="/v1/organizations/usage_report/claude_code",
     paging=Paging.PAGE_TOKEN,
     lookback_days=3,
+    function=Function(
+        "Reads the Claude Code activity of the days that are new or may have changed.",
+        schedule_minute=50,
+        memory_mb=1024,
+        environment={"LOOKBACK_DAYS": "ClaudeCodeLookbackDays"},
+    ),
     tables=(
         Table(
             name="claude_code_usage",

@@ -1,7 +1,7 @@
 """Cost in cents and dollars by day; it contains Claude Code on the API and no Priority Tier."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Kind, TimeBuckets
+from anthropic_lake.assets.asset import Asset, Function, Kind, TimeBuckets
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import MONEY, STRING, TIMESTAMP
 
@@ -17,6 +17,12 @@ COST_REPORT = Asset(
         widths=("1d",),
         dimensions=("workspace_id", "description"),
         most_dimensions=2,
+    ),
+    function=Function(
+        "Reads the cost of the days that are new or may have changed.",
+        schedule_minute=44,
+        memory_mb=1024,
+        environment={"LOOKBACK_DAYS": "CostLookbackDays"},
     ),
     tables=(
         Table(

@@ -1,7 +1,7 @@
 """Invitations to the organization; a withdrawn one vanishes from the API."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import ROLES, Asset, Kind
+from anthropic_lake.assets.asset import ROLES, Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import JSON, STRING, TIMESTAMP
 
@@ -10,6 +10,9 @@ INVITES = Asset(
     kind=Kind.SNAPSHOT,
     path="/v1/organizations/invites",
     paging=Paging.AFTER_ID,
+    function=Function(
+        "Takes the daily snapshot of the invitations.", schedule_minute=20, memory_mb=256
+    ),
     tables=(
         Table(
             name="invites",

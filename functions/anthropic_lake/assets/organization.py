@@ -1,7 +1,7 @@
 """The organization that the key belongs to."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Kind
+from anthropic_lake.assets.asset import Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import STRING
 
@@ -10,6 +10,9 @@ ORGANIZATION = Asset(
     kind=Kind.SNAPSHOT,
     path="/v1/organizations/me",
     paging=Paging.NONE,
+    function=Function(
+        "Takes the daily snapshot of the organization.", schedule_minute=2, memory_mb=256
+    ),
     tables=(
         Table(
             name="organization",

@@ -1,7 +1,7 @@
 """Tokens of the Messages API by time bucket and dimension."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Kind, TimeBuckets
+from anthropic_lake.assets.asset import Asset, Function, Kind, TimeBuckets
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import INTEGER, STRING, TIMESTAMP
 
@@ -28,6 +28,16 @@ USAGE_REPORT = Asset(
         ),
         most_dimensions=5,
         betas={"speed": "fast-mode-2026-02-01"},
+    ),
+    function=Function(
+        "Reads the tokens of the days that are new or may have changed.",
+        schedule_minute=38,
+        memory_mb=1024,
+        environment={
+            "LOOKBACK_DAYS": "UsageLookbackDays",
+            "USAGE_GROUP_BY": "UsageGroupBy",
+            "USAGE_BUCKET_WIDTH": "UsageBucketWidth",
+        },
     ),
     tables=(
         Table(

@@ -1,7 +1,7 @@
 """The organization's users; a removed one vanishes from the API."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import ROLES, Asset, Kind
+from anthropic_lake.assets.asset import ROLES, Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import STRING, TIMESTAMP
 
@@ -10,6 +10,7 @@ USERS = Asset(
     kind=Kind.SNAPSHOT,
     path="/v1/organizations/users",
     paging=Paging.AFTER_ID,
+    function=Function("Takes the daily snapshot of the users.", schedule_minute=26, memory_mb=512),
     tables=(
         Table(
             name="users",

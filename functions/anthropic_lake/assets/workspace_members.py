@@ -6,7 +6,7 @@ The default workspace has no list of its own: access to it follows the role in t
 from dataclasses import replace
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Kind
+from anthropic_lake.assets.asset import Asset, Function, Kind
 from anthropic_lake.assets.workspaces import WORKSPACES
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import STRING
@@ -17,6 +17,11 @@ WORKSPACE_MEMBERS = Asset(
     path="/v1/organizations/workspaces/{workspace_id}/members",
     paging=Paging.AFTER_ID,
     fan_out=replace(WORKSPACES, params={"include_archived": "true"}),
+    function=Function(
+        "Takes the daily snapshot of the members of every workspace.",
+        schedule_minute=32,
+        memory_mb=512,
+    ),
     tables=(
         Table(
             name="workspace_members",

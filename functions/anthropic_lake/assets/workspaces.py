@@ -1,7 +1,7 @@
 """The organization's workspaces, the default one and archived ones included."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Kind
+from anthropic_lake.assets.asset import Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import JSON, STRING, TIMESTAMP
 
@@ -11,6 +11,11 @@ WORKSPACES = Asset(
     path="/v1/organizations/workspaces",
     paging=Paging.AFTER_ID,
     params={"include_archived": "true", "include_default": "true"},
+    function=Function(
+        "Takes the daily snapshot of the workspaces, archived ones too.",
+        schedule_minute=8,
+        memory_mb=256,
+    ),
     tables=(
         Table(
             name="workspaces",

@@ -19,11 +19,11 @@ from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.cli.query import query_command, views_command
 from anthropic_lake.errors import LakeError, SecretError, SettingsError, StorageError
 from anthropic_lake.extract import access
-from anthropic_lake.extract.records import Day
 from anthropic_lake.lake.aws import S3Lake, SsmWatermark
 from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from anthropic_lake.lake.objects import Lake
 from anthropic_lake.lake.watermark import Watermark
+from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings, read_settings
 from anthropic_lake.sync.extractor import OBJECTS_PER_COLLECTION, Extractor
 from anthropic_lake.sync.request import Interval, Request

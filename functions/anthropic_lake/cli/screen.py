@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from anthropic_lake.extract.records import Day
+from anthropic_lake.rows.day import Day
 from anthropic_lake.sync.runs import Run
 
 

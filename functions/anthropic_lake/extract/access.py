@@ -6,9 +6,10 @@ from datetime import date
 from anthropic_lake import strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
-from anthropic_lake.api.paging import Page, Params
+from anthropic_lake.api.paging import Params
 from anthropic_lake.assets import ASSETS, Asset, Kind
-from anthropic_lake.errors import ApiError, ContractBroken, MissingPermission, redact
+from anthropic_lake.errors import ApiError, MissingPermission, redact
+from anthropic_lake.extract.snapshots import record_id
 from anthropic_lake.utc import ONE_DAY
 
 
@@ -57,19 +58,8 @@ def _check_fan_out(asset: Asset, over: Asset, api: AdminApi) -> Access:
     first = strict_json.items(page.data)[:1]
     if not first:
         return Access(asset.name, "allowed", f"there are no {over.name} to try it with")
-    api.get(asset.path_of(_id(over, first[0], page)), [("limit", "1")])
+    api.get(asset.path_of(record_id(over, first[0], page)), [("limit", "1")])
     return Access(asset.name, "allowed")
-
-
-def _id(asset: Asset, record: strict_json.Text, page: Page) -> str:
-    """Give the identifier of a record of a page."""
-    try:
-        return str(strict_json.value(record)["id"])
-    except (strict_json.InvalidJson, TypeError, KeyError):
-        request_id = page.origin.request_id
-        raise ContractBroken(
-            "expected an object with an id", asset=asset.name, field="data[]", request_id=request_id
-        ) from None
 
 
 def _params(asset: Asset, today: date) -> Params:

@@ -9,17 +9,22 @@ DIGEST = "rows-sha256"
 METADATA_PREFIX = "anthropic_lake."
 """Start of the names of our entries in a Parquet file's metadata."""
 
-_OBJECT = re.compile(r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?![._])[^/]+\.parquet", re.ASCII)
+DAY_PREFIX = "date="
+"""Start of the folder of a day, below its table's prefix: the name of the partition column."""
+
+_OBJECT = re.compile(
+    DAY_PREFIX + r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?![._])[^/]+\.parquet", re.ASCII
+)
 
 
 def table_prefix(table: str = "") -> str:
-    """Return the start of the keys of a table's objects, of all tables' without a name."""
+    """Return the start of the keys of a table's objects; without a name, of all objects."""
     return f"asset={table}/" if table else "asset="
 
 
 def partition_prefix(table: str, day: str) -> str:
     """Return the start of the keys of a day of a table, the day written as the caller likes."""
-    return f"{table_prefix(table)}date={day}/"
+    return f"{table_prefix(table)}{DAY_PREFIX}{day}/"
 
 
 def object_key(table: str, day: date, name: str | None = None) -> str:
@@ -34,7 +39,7 @@ def object_key(table: str, day: date, name: str | None = None) -> str:
 
 
 def object_day(name: str) -> date | None:
-    """Return the partition of a key below its table's prefix, None where it is not one of ours."""
+    """Return the day of a key below its table's prefix; None if the key is not of this layout."""
     match = _OBJECT.fullmatch(name)
     try:
         return date.fromisoformat(match["day"]) if match else None

@@ -1,8 +1,10 @@
-"""The catalog: every table and view of the lake, as data."""
+"""The catalog: every table, view and saved query of the lake, as data."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from graphlib import TopologicalSorter
 from importlib.resources import files
 
@@ -10,20 +12,14 @@ from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.schema.table import PARTITION, Table
 from anthropic_lake.sync.runs import SYNC_RUNS
 
-TABLES: tuple[Table, ...] = (
-    *(table for asset in ASSETS.values() for table in asset.tables),
-    SYNC_RUNS,
-)
-"""Every table of the lake."""
-
 
 @dataclass(frozen=True)
 class View:
-    """One view: a question that the lake answers.
+    """One view.
 
     Args:
         name: Name of the view.
-        comment: What it answers.
+        comment: The question that it answers.
         sql: Its SELECT in Trino's dialect, without comments.
     """
 
@@ -31,54 +27,97 @@ class View:
     comment: str
     sql: str
 
-    @classmethod
-    def parse(cls, name: str, text: str) -> "View":
-        """Read a view from a file whose first line is a comment that says what it answers."""
-        first, _, rest = text.partition("\n")
-        sql = "\n".join(line for line in rest.splitlines() if not line.startswith("--"))
-        return cls(name, first.removeprefix("--").strip(), sql.strip())
-
     def reads(self, name: str) -> bool:
-        """Tell whether the view reads a table or view."""
+        """Return whether the view reads a table or view."""
         return re.search(rf"\b{name}\b", self.sql) is not None
 
 
-def _views() -> tuple[View, ...]:
-    """Read all views, each after those that it reads."""
-    folder = files("anthropic_lake.query") / "views"
-    texts = {
-        path.name.removesuffix(".sql"): path.read_text(encoding="utf-8")
-        for path in folder.iterdir()
-        if path.name.endswith(".sql")
-    }
-    current = texts.pop("_current")
-    texts |= {f"{name}_current": _filled(current, ASSETS[name]) for name in _snapshots()}
-    views = {name: View.parse(name, text) for name, text in sorted(texts.items())}
-    order = TopologicalSorter(
-        {name: [other for other in views if view.reads(other)] for name, view in views.items()}
-    )
-    return tuple(views[name] for name in order.static_order())
+@dataclass(frozen=True)
+class SavedQuery:
+    """One query that answers a usual question; the stack's workgroup holds it.
+
+    Args:
+        name: Name of the query.
+        comment: The question that it answers.
+        sql: Its SELECT in Trino's dialect; `${...}` is a parameter of the stack.
+    """
+
+    name: str
+    comment: str
+    sql: str
 
 
-def _snapshots() -> list[str]:
-    """Give the names of the assets that have no past."""
-    return [asset.name for asset in ASSETS.values() if not asset.kind.dated]
+@dataclass(frozen=True, eq=False)
+class Catalog:
+    """What can be queried in a lake of these assets."""
+
+    assets: tuple[Asset, ...]
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table: those of the assets, then the record of runs."""
+        return (*(table for asset in self.assets for table in asset.tables), SYNC_RUNS)
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """Every view, dependencies first; a snapshot has one of its latest day."""
+        texts = dict(_read("views"))
+        latest = texts.pop("_current")
+        snapshots = [asset for asset in self.assets if not asset.kind.dated]
+        texts |= {f"{asset.name}_current": _fill(latest, asset) for asset in snapshots}
+        views = {name: _view(name, text) for name, text in sorted(texts.items())}
+        order = TopologicalSorter(
+            {name: [other for other in views if view.reads(other)] for name, view in views.items()}
+        )
+        return tuple(views[name] for name in order.static_order())
+
+    @cached_property
+    def saved_queries(self) -> tuple[SavedQuery, ...]:
+        """Every saved query, by name."""
+        return tuple(
+            SavedQuery(name, *_split(text)) for name, text in sorted(dict(_read("saved")).items())
+        )
 
 
-def _filled(text: str, asset: Asset) -> str:
-    """Fill in the asset and its table."""
+def _read(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each SQL file in a folder of this package."""
+    for path in (files("anthropic_lake.query") / folder).iterdir():
+        if path.name.endswith(".sql"):
+            yield path.name.removesuffix(".sql"), path.read_text(encoding="utf-8")
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the question, which is the comment in the first line, and the SQL below it."""
+    first, _, sql = text.partition("\n")
+    return first.removeprefix("--").strip(), sql.strip()
+
+
+def _view(name: str, text: str) -> View:
+    """Return the view of a file; the catalogs make one line of its SQL, so comments go."""
+    comment, sql = _split(text)
+    return View(name, comment, re.sub(r"^--.*\n", "", sql, flags=re.MULTILINE))
+
+
+def _fill(text: str, asset: Asset) -> str:
+    """Return the text of the view of a snapshot's latest day."""
     (table,) = asset.tables
     columns = ", ".join(column.name for column in (PARTITION, *table.all_columns))
     return text.format(asset=asset.name, table=table.name, columns=columns)
 
 
-VIEWS: tuple[View, ...] = _views()
-"""Every view of the lake, each after those that it reads."""
+CATALOG = Catalog(tuple(ASSETS.values()))
+"""The catalog of all assets."""
+
+TABLES = CATALOG.tables
+"""Every table of the lake."""
+
+VIEWS = CATALOG.views
+"""Every view of the lake, dependencies first."""
 
 
 def unknown_table(name: str) -> str:
-    """Say that there is no such table, and which ones are called nearly the same."""
+    """Return a message that there is no such table, with the names that are nearly the same."""
     names = [table.name for table in TABLES] + [view.name for view in VIEWS]
-    meant = get_close_matches(name.lower(), names, n=2)
-    hint = f"did you mean {' or '.join(meant)}?" if meant else "see `anthropic-lake views`"
+    similar = get_close_matches(name.lower(), names, n=2)
+    hint = f"did you mean {' or '.join(similar)}?" if similar else "see `anthropic-lake views`"
     return f"there is no table or view {name}: {hint}"

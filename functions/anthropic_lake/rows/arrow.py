@@ -1,37 +1,20 @@
 """Records to Arrow: a table's columns by their paths, and everything else in `extra`."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import (
-    Context,
-    Decimal,
-    DivisionByZero,
-    Inexact,
-    InvalidOperation,
-    Overflow,
-    localcontext,
-)
-from functools import cache
+from decimal import Context, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
 from itertools import accumulate, pairwise
 from typing import Any
 
 import pyarrow as pa
 from msgspec import UNSET
 
+from anthropic_lake.rows.shape import LIST, Node, shape_of_rows
 from anthropic_lake.schema.table import EXTRA, Column, Table
-from anthropic_lake.schema.types import DATE, JSON, STRING, TIMESTAMP
-from anthropic_lake.schema.types import Type as ColumnType
-
-Known = dict[str, "Known | None"]
-"""The field names of an object that a table knows; None: the field's whole value is kept."""
-
-OURS = {"organization_id", "grouped_by", "bucket_width"}
-"""What we say of records, so never news."""
+from anthropic_lake.schema.types import STRING, Type
 
 _EXACT = Context(prec=500, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
-_AMOUNT = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 
 class FieldError(ValueError):
@@ -48,80 +31,18 @@ class FieldError(ValueError):
         self.problem = problem
 
 
-def to_arrow(table: Table, records: "Records") -> tuple[pa.Table, int]:
-    """Make a table's rows from records.
-
-    Args:
-        table: The table whose columns are filled, in their published order.
-        records: The records, as the API returned them.
-
-    Returns:
-        The rows, in the order of the records, and how many fields and enumerated values they
-        hold that are not known.
-
-    Raises:
-        FieldError: A value has a wrong type, or a required one is missing.
-    """
-    source = _Exploded(records, table.explode) if table.explode else records
-    extras, unknown = source.extras(known_fields(table))
-    arrays = [
-        pa.array(extras, pa.string()) if column is EXTRA else source.array(column)
-        for column in table.all_columns
-    ]
-    rows = pa.Table.from_arrays(arrays, schema=table.schema)
-    return rows, unknown + _unknown_values(table, rows)
-
-
-def _unknown_values(table: Table, rows: pa.Table) -> int:
-    """Count the values that enumerated columns did not have when they were declared."""
-    enumerated = [column for column in table.all_columns if column.values]
-    return sum(
-        count["counts"]
-        for column in enumerated
-        for count in rows[column.name].value_counts().to_pylist()
-        if count["values"] not in (None, *column.values)
-    )
-
-
-@cache
-def known_fields(table: Table) -> Known:
-    """Every field of a record that the table keeps or leaves out on purpose."""
-    tree: Known = {}
-    whole = {path for column in table.all_columns if column.type is JSON for path in column.paths}
-    for column in table.all_columns:
-        if column is EXTRA:
-            continue
-        for path in (*column.paths, *filter(None, [column.usd_where])):
-            _know(tree, path.split("."), whole)
-    if table.partition_field:
-        tree[table.partition_field] = None
-    return tree
-
-
-def _know(tree: Known, names: list[str], whole: set[str]) -> None:
-    """Add a path to the tree; it ends early at a list, or at an object that is kept whole."""
-    for depth, name in enumerate(names, 1):
-        if depth == len(names) or name.endswith("[]") or ".".join(names[:depth]) in whole:
-            tree.setdefault(name.removesuffix("[]"), None)
-            return
-        below = tree.setdefault(name, {})
-        if below is None:
-            return
-        tree = below
-
-
-class Source(ABC):
-    """What rows are made of: for each, the value that stands at a path."""
+class FieldReader(ABC):
+    """Reads fields of many records at once, a column at a time; a row for each record."""
 
     def array(self, column: Column) -> pa.Array:
-        """Make a column of all rows.
+        """Return a column of all rows.
 
         Raises:
             FieldError: A value has a wrong type, or a required one is missing.
         """
-        values = self.column(column.type, column.paths)
+        values = self.values(column.type, column.paths)
         if column.usd_where:
-            currencies = self.column(STRING, (column.usd_where,))
+            currencies = self.values(STRING, (column.usd_where,))
             values = [
                 _EXACT.scaleb(cents, -2) if currency == "USD" and cents is not None else None
                 for cents, currency in zip(values, currencies, strict=True)
@@ -129,55 +50,103 @@ class Source(ABC):
         return column_array(column, values)
 
     @abstractmethod
-    def column(self, kind: ColumnType, paths: tuple[str, ...]) -> Sequence[Any]:
-        """Give each row's value at the first of the paths that is present, else null.
+    def values(self, type_: Type, paths: tuple[str, ...]) -> Sequence[Any]:
+        """Return each row's value at the first of the paths that is present, else null.
 
-        Those of a list are combined into one. Null is None, or UNSET where it does not matter
-        that the field is absent.
+        The values of a list are combined into one. Null is None, or UNSET where it does not
+        matter that the field is absent.
 
         Raises:
-            FieldError: One of them is of a wrong type.
+            FieldError: A value is of a wrong type.
         """
 
     @abstractmethod
-    def extras(self, known: Known) -> tuple[list[str | None], int]:
-        """Give the JSON text of each row's unknown fields, and how many fields there are."""
+    def extras(self, known: Node) -> tuple[list[str | None], int]:
+        """Return the JSON text of each row's unknown fields, and the number of these fields."""
 
 
-class Records(Source):
-    """Some records, however they were read; each may hold a list of others."""
+class Records(FieldReader):
+    """Records of the API, whichever way they were read; each may hold a list of others."""
 
     @abstractmethod
     def has(self, name: str) -> Iterable[bool]:
-        """Tell of each record whether it has a field."""
+        """Return for each record whether it has a field."""
 
     @abstractmethod
     def counts(self, name: str) -> list[int]:
-        """Give the length of each record's list, 0 where it is null or absent."""
+        """Return the length of each record's list, 0 where it is null or absent."""
 
     @abstractmethod
     def elements(self, name: str) -> "Records":
-        """Give the objects of all the records' lists, one after the other."""
+        """Return the objects of all the records' lists, one list after the other."""
 
-    def _combined(self, kind: ColumnType, path: str) -> list[Any]:
-        """Combine the values in each record's list into one."""
-        name, _, field = path.partition("[].")
+    def combined(self, type_: Type, path: str) -> list[Any]:
+        """Return one value for each record's list: the sum of numbers, the common text."""
+        name, _, field = path.partition(f"{LIST}.")
         values: list[Any] = [
             None if value is UNSET else value
-            for value in self.elements(name).column(kind, (field,))
+            for value in self.elements(name).values(type_, (field,))
         ]
-        bounds = pairwise(accumulate(self.counts(name), initial=0))
-        if kind is STRING:
+        bounds = list(pairwise(accumulate(self.counts(name), initial=0)))
+        if type_ is STRING:
             return [_common(values[start:end]) for start, end in bounds]
         with localcontext(_EXACT):
             if None in values:
                 return [_total(values[start:end]) for start, end in bounds]
-            running = list(accumulate(values, initial=0))
-            return [running[end] - running[start] for start, end in bounds]
+            # One pass over all lists: a list's sum is the running total at its end less the one
+            # at its start. Exact, because the context raises on any rounding.
+            totals = list(accumulate(values, initial=0))
+            return [totals[end] - totals[start] for start, end in bounds]
 
 
-class _Exploded(Source):
-    """The elements of the records' lists; a field that one does not have is that of its record.
+def to_arrow(table: Table, records: Records) -> tuple[pa.Table, int]:
+    """Return a table's rows of records.
+
+    Args:
+        table: The table whose columns are filled, in their published order.
+        records: The records, as the API returned them.
+
+    Returns:
+        The rows, in the order of the records, and how many unknown fields and enumerated values
+        they hold.
+
+    Raises:
+        FieldError: A value has a wrong type, or a required one is missing.
+    """
+    reader = _Exploded(records, table.explode) if table.explode else records
+    extras, unknown_fields = reader.extras(shape_of_rows(table))
+    arrays = [
+        pa.array(extras, pa.string()) if column is EXTRA else reader.array(column)
+        for column in table.all_columns
+    ]
+    rows = pa.Table.from_arrays(arrays, schema=table.schema)
+    return rows, unknown_fields + _unknown_values(table, rows)
+
+
+def column_array(column: Column, values: Sequence[Any]) -> pa.Array:
+    """Return a column's array of values of the right Python type.
+
+    Raises:
+        FieldError: A value is out of the column's range or of another form.
+    """
+    with naming(column.paths[0], column.type):
+        array = column.type.array(values)
+    if column.required and array.null_count:
+        raise FieldError(column.paths[0], "is missing, and the row has no identity without it")
+    return array
+
+
+@contextmanager
+def naming(field: str, type_: Type) -> Iterator[None]:
+    """Name the field whose value has the right type but cannot be held."""
+    try:
+        yield
+    except (ValueError, ArithmeticError, pa.ArrowException):
+        raise FieldError(field, f"expected {type_.noun}, got a value that is not") from None
+
+
+class _Exploded(FieldReader):
+    """The objects of the records' lists, a row each; a field that one lacks is its record's.
 
     Args:
         records: The records.
@@ -187,82 +156,56 @@ class _Exploded(Source):
     def __init__(self, records: Records, name: str) -> None:
         self._records = records
         self._elements = records.elements(name)
-        self._rows = [row for row, count in enumerate(records.counts(name)) for _ in range(count)]
+        self._record_of_row = [
+            record for record, count in enumerate(records.counts(name)) for _ in range(count)
+        ]
         self._own: dict[str, list[bool]] = {}
 
-    def column(self, kind: ColumnType, paths: tuple[str, ...]) -> Sequence[Any]:
-        """Take the elements' own values, or repeat those of their records."""
-        if not self._rows:
+    def values(self, type_: Type, paths: tuple[str, ...]) -> Sequence[Any]:
+        """Return the elements' own values, or repeat those of their records."""
+        if not self._record_of_row:
             return []
-        has_its_own = self._has(paths[0].partition(".")[0])
-        if all(has_its_own):
-            return self._elements.column(kind, paths)
-        values = self._records.column(kind, paths)
-        inherited = [values[row] for row in self._rows]
-        if not any(has_its_own):
+        has_own = self._has(paths[0].partition(".")[0])
+        if all(has_own):
+            return self._elements.values(type_, paths)
+        record_values = self._records.values(type_, paths)
+        inherited = [record_values[record] for record in self._record_of_row]
+        if not any(has_own):
             return inherited
-        own = self._elements.column(kind, paths)
+        own = self._elements.values(type_, paths)
         return [
-            mine if is_mine else other
-            for mine, other, is_mine in zip(own, inherited, has_its_own, strict=True)
+            own_value if is_own else inherited_value
+            for own_value, inherited_value, is_own in zip(own, inherited, has_own, strict=True)
         ]
 
-    def extras(self, known: Known) -> tuple[list[str | None], int]:
-        """Take those of the elements."""
+    def extras(self, known: Node) -> tuple[list[str | None], int]:
+        """Return those of the elements."""
         return self._elements.extras(known)
 
     def _has(self, name: str) -> list[bool]:
-        """Tell of each element whether it has a field itself."""
+        """Return for each element whether it has a field itself."""
         if name not in self._own:
             self._own[name] = list(self._elements.has(name))
         return self._own[name]
 
 
-def column_array(column: Column, values: Sequence[Any]) -> pa.Array:
-    """Make a column's array from values of the right Python type.
-
-    Raises:
-        FieldError: One of them is out of the column's range or of another form.
-    """
-    with naming(column.paths[0], column.type):
-        array = _array(column.type, values)
-    if column.required and array.null_count:
-        raise FieldError(column.paths[0], "is missing, and the row has no identity without it")
-    return array
-
-
-def _array(kind: ColumnType, values: Sequence[Any]) -> pa.Array:
-    """Make an array, which has a null for UNSET."""
-    plain = pa.string() if kind in (TIMESTAMP, DATE) else kind.arrow
-    try:
-        array = pa.array(values, plain)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # it is quicker to try than to look at each
-        array = pa.array([None if value is UNSET else value for value in values], plain)
-    return array if array.type == kind.arrow else array.cast(kind.arrow)
+def _unknown_values(table: Table, rows: pa.Table) -> int:
+    """Count the values that enumerated columns did not have when they were declared."""
+    return sum(
+        count["counts"]
+        for column in table.all_columns
+        if column.values
+        for count in rows[column.name].value_counts().to_pylist()
+        if count["values"] not in (None, *column.values)
+    )
 
 
 def _total(values: list[Any]) -> Any:  # noqa: ANN401
-    """Add up numbers; null when there are values and all of them are null."""
+    """Return the sum of the numbers; null when there are values and all of them are null."""
     numbers = [value for value in values if value is not None]
     return sum(numbers) if numbers or not values else None
 
 
 def _common(values: list[Any]) -> Any:  # noqa: ANN401
-    """Give the value that all share, None when there is none."""
+    """Return the value that all share, None when they differ or there is none."""
     return values[0] if len(set(values)) == 1 else None
-
-
-@contextmanager
-def naming(field: str, kind: ColumnType) -> Iterator[None]:
-    """Name the field whose value has the right type but cannot be held."""
-    try:
-        yield
-    except (ValueError, ArithmeticError, pa.ArrowException):
-        raise FieldError(field, f"expected {kind.noun}, got a value that is not") from None
-
-
-def amount(value: str | int | Decimal) -> Decimal:
-    """Convert an amount, which the API writes as text or as a number, keeping every digit."""
-    if not _AMOUNT.fullmatch(str(value)):
-        raise ValueError
-    return Decimal(value)

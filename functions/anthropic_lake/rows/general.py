@@ -1,6 +1,6 @@
 """Records of any fields and any values, read one path at a time and checked."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, repeat
 from operator import contains, itemgetter
@@ -8,20 +8,11 @@ from types import NoneType
 from typing import Any
 
 from anthropic_lake import strict_json
-from anthropic_lake.rows.arrow import OURS, FieldError, Known, Records, amount, naming
-from anthropic_lake.schema.types import BOOLEAN, DATE, INTEGER, JSON, MONEY, STRING, TIMESTAMP
-from anthropic_lake.schema.types import Type as ColumnType
+from anthropic_lake.rows.arrow import FieldError, Records, naming
+from anthropic_lake.rows.shape import ADDED_FIELDS, LIST, Node
+from anthropic_lake.schema.types import Type
 from anthropic_lake.strict_json import Object
 
-_ACCEPTED: dict[ColumnType, set[type]] = {
-    STRING: {str},
-    INTEGER: {int, Decimal},
-    BOOLEAN: {bool},
-    TIMESTAMP: {str},
-    DATE: {str},
-    MONEY: {str, int, Decimal},
-    JSON: {str, int, Decimal, bool, list, dict},
-}
 _NOUNS = {
     NoneType: "null",
     str: "text",
@@ -31,12 +22,11 @@ _NOUNS = {
     list: "a list",
     dict: "an object",
 }
-_INTEGERS_END = 1 << 63
 _ABSENT = object()
 _NOTHING: Object = {}
 
 
-class AnyRecords(Records):
+class GeneralRecords(Records):
     """Records with whatever fields they have.
 
     Args:
@@ -51,20 +41,19 @@ class AnyRecords(Records):
         self._shared = shared
         self._within = within
         self._objects: dict[str, Sequence[Object]] = {"": records}
-        self._columns: dict[tuple[str, ...], list[Any]] = {}
+        self._values: dict[tuple[str, ...], list[Any]] = {}
         self._lists: dict[str, list[list[Object]]] = {}
-        self._elements: dict[str, AnyRecords] = {}
+        self._elements: dict[str, GeneralRecords] = {}
 
-    def column(self, kind: ColumnType, paths: tuple[str, ...]) -> list[Any]:
+    def values(self, type_: Type, paths: tuple[str, ...]) -> list[Any]:
         """Read the values once, and check them."""
-        if paths not in self._columns:
-            combined = "[]." in paths[0]
-            self._columns[paths] = (
-                self._combined(kind, paths[0])
-                if combined
-                else _checked(kind, self._within + paths[0], self._values(paths))
-            )
-        return self._columns[paths]
+        if paths not in self._values:
+            if f"{LIST}." in paths[0]:
+                self._values[paths] = self.combined(type_, paths[0])
+            else:
+                values = self._first_present(paths)
+                self._values[paths] = _converted(type_, self._within + paths[0], values)
+        return self._values[paths]
 
     def has(self, name: str) -> Iterable[bool]:
         """Look into each record."""
@@ -74,73 +63,80 @@ class AnyRecords(Records):
         """Count the elements."""
         return list(map(len, self._list(name)))
 
-    def elements(self, name: str) -> "AnyRecords":
+    def elements(self, name: str) -> "GeneralRecords":
         """Put the lists one after the other."""
         if name not in self._elements:
-            found = list(chain.from_iterable(self._list(name)))
-            self._elements[name] = AnyRecords(found, within=f"{name}[].")
+            objects = list(chain.from_iterable(self._list(name)))
+            self._elements[name] = GeneralRecords(objects, within=f"{name}{LIST}.")
         return self._elements[name]
 
-    def extras(self, known: Known) -> tuple[list[str | None], int]:
+    def extras(self, known: Node) -> tuple[list[str | None], int]:
         """Collect what is not known, at any depth."""
         count = len(self._objects[""])
-        news = {name: self._shared[name] for name in self._shared.keys() - known.keys() - OURS}
-        found = {row: dict(news) for row in range(count if news else 0)}
-        self._collect(found, "", known)
+        unknown_names = self._shared.keys() - known.children.keys() - ADDED_FIELDS
+        shared = {name: self._shared[name] for name in unknown_names}
+        by_row = {row: dict(shared) for row in range(count if shared else 0)}
+        self._collect(by_row, "", known)
         texts: list[str | None] = [None] * count
-        for row, fields in found.items():
+        for row, fields in by_row.items():
             texts[row] = strict_json.text_of(fields)
-        return texts, sum(map(len, found.values()))
+        return texts, sum(map(len, by_row.values()))
 
-    def _collect(self, found: dict[int, Object], path: str, known: Known) -> None:
-        """Collect the unknown fields of the objects at a path and below."""
-        objects, knows_all = self._below(path), frozenset(known).issuperset
+    def _collect(self, by_row: dict[int, Object], path: str, known: Node) -> None:
+        """Collect the unknown fields of the objects at a path and of those inside them."""
+        objects = self._objects_at(path)
+        knows_all = frozenset(known.children).issuperset
         if not all(map(knows_all, objects)):
-            for row in [row for row, fields in enumerate(objects) if not knows_all(fields)]:
-                news = {_join(path, n): v for n, v in objects[row].items() if n not in known}
-                found.setdefault(row, {}).update(news)
-        for name, below in known.items():
-            if below is not None:
-                self._collect(found, _join(path, name), below)
+            for row, fields in enumerate(objects):
+                if not knows_all(fields):
+                    by_row.setdefault(row, {}).update(
+                        (_join(path, name), value)
+                        for name, value in fields.items()
+                        if name not in known.children
+                    )
+        for name, child in known.children.items():
+            if not child.is_kept_whole:
+                self._collect(by_row, _join(path, name), child)
 
-    def _values(self, paths: tuple[str, ...]) -> list[Any]:
-        """Give each record's value at the first of the paths that is present, else None."""
+    def _first_present(self, paths: tuple[str, ...]) -> list[Any]:
+        """Return each record's value at the first of the paths that is present, else None."""
         if len(paths) == 1:
             return self._at(paths[0], None)
         candidates = zip(*(self._at(path, _ABSENT) for path in paths), strict=True)
         return [next((v for v in values if v is not _ABSENT), None) for values in candidates]
 
     def _at(self, path: str, absent: object) -> list[Any]:
-        """Give each record's value at one path; a field that is null takes the shared value."""
+        """Return each record's value at one path; a null field takes the shared value."""
         parent, _, name = path.rpartition(".")
         shared = None if parent else self._shared.get(name)
         if shared is None:
-            return _each(self._below(parent), name, absent)
+            return _fields(self._objects_at(parent), name, absent)
         records = self._objects[""]
         if not any(self.has(name)):
             return [shared] * len(records)
-        return [shared if value is None else value for value in _each(records, name, None)]
+        return [shared if value is None else value for value in _fields(records, name, None)]
 
-    def _below(self, path: str) -> Sequence[Object]:
-        """Give each record's object at a path, an empty one where it is null or absent."""
+    def _objects_at(self, path: str) -> Sequence[Object]:
+        """Return each record's object at a path, an empty one where it is null or absent."""
         if path not in self._objects:
-            found = [_NOTHING if value is None else value for value in self._at(path, None)]
-            _refuse(self._within + path, found, {dict}, "an object")
-            self._objects[path] = found
+            objects = [_NOTHING if value is None else value for value in self._at(path, None)]
+            _refuse_other_types(self._within + path, objects, {dict}, "an object")
+            self._objects[path] = objects
         return self._objects[path]
 
     def _list(self, name: str) -> list[list[Object]]:
-        """Give the objects in each record's list."""
+        """Return the objects in each record's list."""
         if name not in self._lists:
-            found = [[] if value is None else value for value in self._at(name, None)]
-            _refuse(name, found, {list}, "a list")
-            _refuse(f"{name}[]", chain.from_iterable(found), {dict}, "an object")
-            self._lists[name] = found
+            lists = [[] if value is None else value for value in self._at(name, None)]
+            _refuse_other_types(name, lists, {list}, "a list")
+            objects = chain.from_iterable(lists)
+            _refuse_other_types(f"{name}{LIST}", objects, {dict}, "an object")
+            self._lists[name] = lists
         return self._lists[name]
 
 
-def _each(objects: Sequence[Object], name: str, absent: object) -> list[Any]:
-    """Give the value of a field in each object; most often it is there in all."""
+def _fields(objects: Sequence[Object], name: str, absent: object) -> list[Any]:
+    """Return the value of a field in each object; most often all of them have it."""
     try:
         return list(map(itemgetter(name), objects))
     except KeyError:
@@ -148,35 +144,29 @@ def _each(objects: Sequence[Object], name: str, absent: object) -> list[Any]:
 
 
 def _join(path: str, name: str) -> str:
-    """Give the dotted path of a field."""
+    """Return the dotted path of a field."""
     return f"{path}.{name}" if path else name
 
 
-def _checked(kind: ColumnType, field: str, values: list[Any]) -> list[Any]:
-    """Give values in the Python type that their column is built from."""
-    types = _refuse(field, values, _ACCEPTED[kind] | {NoneType}, kind.noun)
-    if kind is INTEGER and Decimal in types:
-        convert: Callable[[Any], Any] = _whole
-    elif kind is MONEY:
-        convert = amount
-    elif kind is JSON:
-        convert = strict_json.text_of
-    else:
+def _converted(type_: Type, field: str, values: list[Any]) -> list[Any]:
+    """Return values in the Python type that their column is built from."""
+    accepts = type_.accepts
+    types = _refuse_other_types(field, values, accepts.keys() | {NoneType}, type_.noun)
+    if not any(accepts[json_type] for json_type in types - {NoneType}):
         return values
-    with naming(field, kind):
-        return [None if value is None else convert(value) for value in values]
+    with naming(field, type_):
+        converts = [accepts.get(type(value)) for value in values]
+        return [
+            convert(value) if convert else value
+            for convert, value in zip(converts, values, strict=True)
+        ]
 
 
-def _refuse(field: str, values: Iterable[Any], accepted: set[type], noun: str) -> set[type]:
-    """Give the types of values, and raise when one is not accepted."""
+def _refuse_other_types(
+    field: str, values: Iterable[Any], accepted: set[type], noun: str
+) -> set[type]:
+    """Return the types of values, or raise when one is not accepted."""
     types = set(map(type, values))
-    for wrong in types - accepted:
-        raise FieldError(field, f"expected {noun}, got {_NOUNS[wrong]}")
+    for other in types - accepted:
+        raise FieldError(field, f"expected {noun}, got {_NOUNS[other]}")
     return types
-
-
-def _whole(value: int | Decimal) -> int:
-    """Convert a number that has no fraction, however it is written."""
-    if not -_INTEGERS_END <= value < _INTEGERS_END or value != int(value):
-        raise ValueError
-    return int(value)

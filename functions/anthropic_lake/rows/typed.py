@@ -1,11 +1,10 @@
 """Records that hold just what their tables know, read in a fraction of the time.
 
 Reports nearly always have the declared fields, of the declared types, and no others. Such records
-are read straight into typed objects. Whatever else a text holds, `uniform` gives None and the
-general way of `any_records` reads it: it keeps the unknown, and names what is wrong.
+are read straight into typed objects. Of whatever else a text holds, `typed_records` returns None,
+and the general way reads it: it keeps the unknown, and names what is wrong.
 """
 
-from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,56 +17,40 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.structs import astuple
 
 from anthropic_lake import strict_json
-from anthropic_lake.rows.arrow import (
-    OURS,
-    Known,
-    Records,
-    amount,
-    column_array,
-    known_fields,
-    naming,
-)
-from anthropic_lake.schema.table import EXTRA, Column, Table
-from anthropic_lake.schema.types import BOOLEAN, DATE, INTEGER, JSON, MONEY, STRING, TIMESTAMP
-from anthropic_lake.schema.types import Type as ColumnType
+from anthropic_lake.rows.arrow import Records, column_array, naming
+from anthropic_lake.rows.shape import ADDED_FIELDS, LIST, Node, shape_of_records
+from anthropic_lake.schema.table import Column, Table
+from anthropic_lake.schema.types import Type
 
-_PYTHON: Mapping[ColumnType, type] = {
-    STRING: str,
-    TIMESTAMP: str,
-    DATE: str,
-    INTEGER: int,
-    BOOLEAN: bool,
-    MONEY: Raw,
-    JSON: Raw,
-}
 _encode = msgspec.json.Encoder().encode
 
 
-def uniform(
+def typed_records(
     tables: tuple[Table, ...], text: strict_json.Text, shared: Mapping[str, Any]
 ) -> Records | None:
-    """Read the text of a list of records, None unless they are uniform.
+    """Return the records of a list, None unless they hold just what the tables know.
 
     Args:
         tables: The tables that are made of the records.
         text: The JSON of the list.
         shared: Fields that all the records have in common.
     """
-    if not shared.keys() - known_fields(tables[0]).keys() <= OURS:
+    root = shape_of_records(tables)
+    if not shared.keys() - root.children.keys() <= ADDED_FIELDS:
         return None
-    shape = _shape_of(tables, frozenset(shared) - {tables[0].organization_field})
-    if shape is None:
+    typed = _typed_shape(tables, frozenset(shared) - {tables[0].organization_field})
+    if typed is None:
         return None
     try:
-        records = _decoder(shape.struct)(text)
+        records = _decoder(typed.struct)(text)
         if not strict_json.all_kept(text, _encode(records)):
             return None
     except (ValueError, RecursionError):
         return None
-    return _UniformRecords(shape, records, shared)
+    return _TypedRecords(typed, records, shared)
 
 
-class _UniformRecords(Records):
+class _TypedRecords(Records):
     """Records read into typed objects.
 
     Args:
@@ -82,188 +65,165 @@ class _UniformRecords(Records):
         self._shape = shape
         self._count = len(records)
         self._shared = shared
-        self._values = dict(_transposed(shape, records))
-        self._elements: dict[str, _UniformRecords] = {}
-        self._made: dict[str, list[Any]] = {}
+        self._by_path = dict(_columns(shape, records))
+        self._elements: dict[str, _TypedRecords] = {}
+        self._converted: dict[str, list[Any]] = {}
 
     def array(self, column: Column) -> pa.Array:
         """Repeat what is shared."""
         path = column.paths[0]
-        if path in self._values or path not in self._shared:
+        if path in self._by_path or path not in self._shared:
             return super().array(column)
-        (one,) = column_array(column, [self._shared[path]])
-        return pa.repeat(one, self._count)
+        (scalar,) = column_array(column, [self._shared[path]])
+        return pa.repeat(scalar, self._count)
 
-    def column(self, kind: ColumnType, paths: tuple[str, ...]) -> Sequence[Any]:
-        """Give the values as they are, but for those that have to be made, once."""
+    def values(self, type_: Type, paths: tuple[str, ...]) -> Sequence[Any]:
+        """Return the values as they are; those that have to be converted are converted once."""
         (path,) = paths
-        if "[]." not in path and kind not in (MONEY, JSON):
+        is_combined = f"{LIST}." in path
+        if not is_combined and type_.convert_typed is None:
             return self._at(path)
-        if path not in self._made:
-            self._made[path] = self._make(kind, path)
-        return self._made[path]
+        if path not in self._converted:
+            self._converted[path] = (
+                self.combined(type_, path) if is_combined else self._convert(type_, path)
+            )
+        return self._converted[path]
 
-    def extras(self, known: Known) -> tuple[list[str | None], int]:  # noqa: ARG002
-        """Give none: whatever the records hold is known."""
+    def extras(self, known: Node) -> tuple[list[str | None], int]:  # noqa: ARG002
+        """Return none: all that the records hold is known."""
         return [None] * self._count, 0
 
     def has(self, name: str) -> Iterable[bool]:
         """Look into each record."""
-        return (value is not UNSET for value in self._values.get(name, [UNSET] * self._count))
+        return (value is not UNSET for value in self._by_path.get(name, [UNSET] * self._count))
 
     def counts(self, name: str) -> list[int]:
         """Count the elements."""
-        return [len(found or ()) for found in self._values[f"{name}[]"]]
+        return [len(elements or ()) for elements in self._by_path[name]]
 
-    def elements(self, name: str) -> "_UniformRecords":
+    def elements(self, name: str) -> "_TypedRecords":
         """Put the lists one after the other."""
         if name not in self._elements:
-            lists = (found or () for found in self._values[f"{name}[]"])
-            found = list(chain.from_iterable(lists))
-            self._elements[name] = _UniformRecords(self._shape.below[f"{name}[]"], found, {})
+            lists = (elements or () for elements in self._by_path[name])
+            objects = list(chain.from_iterable(lists))
+            self._elements[name] = _TypedRecords(self._shape.objects[name], objects, {})
         return self._elements[name]
 
     def _at(self, path: str) -> Sequence[Any]:
-        """Give the values at a path; a field that is null or absent takes the shared value."""
-        values, shared = self._values.get(path), self._shared.get(path)
+        """Return the values at a path; a null or absent field takes the shared value."""
+        values, shared = self._by_path.get(path), self._shared.get(path)
         if values is None:
             return [shared] * self._count
         if shared is None:
             return values
         return [shared if value is None or value is UNSET else value for value in values]
 
-    def _make(self, kind: ColumnType, path: str) -> list[Any]:
-        """Combine the values of lists, and read money and JSON from their texts."""
-        if "[]." in path:
-            return self._combined(kind, path)
-        with naming(path, kind):
-            return list(map(_amount if kind is MONEY else _json, self._at(path)))
-
-
-def _amount(text: Raw | UnsetType | None) -> Any:  # noqa: ANN401
-    """Read an amount, which is written as a text or as a number."""
-    if text is None or text is UNSET or (read := bytes(text).decode()) == "null":
-        return None
-    return amount(read[1:-1] if read.startswith('"') else read)
-
-
-def _json(value: Raw | dict[str, Struct] | UnsetType | None) -> str | None:
-    """Give the canonical JSON text of a value, None where it is null or absent."""
-    if isinstance(value, Raw):
-        value = strict_json.value(value)
-    return None if value is None or value is UNSET else strict_json.text_of(value)
+    def _convert(self, type_: Type, path: str) -> list[Any]:
+        """Return converted values: money and JSON are read from their texts."""
+        assert type_.convert_typed  # noqa: S101  asked before
+        with naming(path, type_):
+            return list(map(type_.convert_typed, self._at(path)))
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """A type of objects that may have some fields and no others.
+    """A type of objects that may have the fields of a node and no others.
 
     Args:
+        node: What is known of the objects.
         struct: The type.
-        names: Its fields; those of lists end in `[]`.
-        below: The types of the objects in fields: the field itself, or what its list or map holds.
-        maps: The known keys of the fields that are maps: all their objects are of one type.
+        objects: The types of the objects in fields, or in a field's list or map, by field.
     """
 
+    node: Node
     struct: type[Struct]
-    names: tuple[str, ...]
-    below: Mapping[str, "_Shape"]
-    maps: Mapping[str, tuple[str, ...]]
+    objects: Mapping[str, "_Shape"]
 
 
 @cache
 def _decoder(struct: type[Struct]) -> Callable[[strict_json.Text], list[Any]]:
-    """Make a decoder of lists of such objects."""
+    """Return a decoder of lists of such objects."""
     return msgspec.json.Decoder(list[struct]).decode  # type: ignore[valid-type]
 
 
 @cache
-def _shape_of(tables: tuple[Table, ...], shared: frozenset[str]) -> _Shape | None:
-    """Give the type of the records that tables are made of, without what only they share.
+def _typed_shape(tables: tuple[Table, ...], shared: frozenset[str]) -> _Shape | None:
+    """Return the type of the records that tables are made of, without what only they share.
 
-    None where a value may stand at one of several paths, or where an object that is kept whole has
-    plain values as columns, too.
+    None where a value may stand at one of several paths, or where an object that a JSON column
+    keeps has plain values as columns, too.
     """
     if any(len(column.paths) > 1 for table in tables for column in table.all_columns):
         return None
-    fields: dict[str, Any] = {}
-    for path, kind in sorted(_paths(tables), key=lambda each: each[1] is JSON):
-        *parents, name = path.split(".")
-        if path.partition(".")[0] in shared:
+    root = shape_of_records(tables)
+    own = {name: child for name, child in root.children.items() if name not in shared}
+    return _shape_of(tables[0].name, Node(children=own))
+
+
+def _shape_of(name: str, node: Node) -> _Shape | None:
+    """Return the type of a node's objects, those inside them nested."""
+    objects: dict[str, _Shape] = {}
+    types: dict[str, Any] = {}
+    for field, child in node.children.items():
+        if not child.children:
+            assert child.type  # noqa: S101  a node without fields is a column
+            types[field] = child.type.typed
             continue
-        at = fields
-        for parent in parents:
-            at = at.setdefault(parent, {})
-        if name in at and kind is JSON:  # all of an object of which parts are columns too
-            if not all(isinstance(below, dict) for below in at[name].values()):
-                return None
-            at[name] = _Map(at[name])
-        at.setdefault(name, _PYTHON[kind])
-    return _shape(tables[0].name, fields)
-
-
-class _Map(dict[str, Any]):
-    """The types of the values of a map's known keys; it may have others."""
-
-
-def _paths(tables: tuple[Table, ...]) -> Iterator[tuple[str, ColumnType]]:
-    """Give the path and type of all values; an exploded table's own are those of the elements."""
-    first: set[str] = set()
-    for table in tables:
-        if table.partition_field:
-            yield table.partition_field, STRING
-        for column in table.all_columns:
-            if column is EXTRA or column.paths[0] in first:
-                continue
-            prefix = f"{table.explode}[]." if table.explode else ""
-            yield prefix + column.paths[0], column.type
-            if column.usd_where:
-                yield prefix + column.usd_where, STRING
-        first |= {column.paths[0] for column in table.all_columns}
-
-
-def _shape(name: str, fields: Mapping[str, Any]) -> _Shape:
-    """Make a type of objects from the types of their fields; those of objects are nested."""
-    below, maps = {}, {}
-    for field, kind in fields.items():
-        if isinstance(kind, _Map):
-            maps[field] = tuple(kind)
-            below[field] = _shape(field, dict(ChainMap(*kind.values())))
-        elif isinstance(kind, dict):
-            below[field] = _shape(field, kind)
-    kinds = {field: kind for field, kind in fields.items() if field not in below}
-    for field, shape in below.items():
-        held: Any = shape.struct
-        kinds[field] = (
-            dict[str, held] if field in maps else list[held] if field.endswith("[]") else held
-        )
+        inner = _shape_of(field, _map_value(child) if child.type else child)
+        if inner is None or not inner.node.children:
+            return None
+        objects[field] = inner
+        types[field] = _container(child, inner.struct)
     struct = msgspec.defstruct(
-        name.removesuffix("[]"),
+        name,
         [
-            (field.removesuffix("[]"), kind if kind is Raw else kind | None | UnsetType, UNSET)
-            for field, kind in kinds.items()
+            (field, kind if kind is Raw else kind | None | UnsetType, UNSET)
+            for field, kind in types.items()
         ],
         forbid_unknown_fields=True,
         gc=False,
     )
-    return _Shape(struct, tuple(kinds), below, maps)
+    return _Shape(node, struct, objects)
 
 
-def _transposed(
+def _map_value(node: Node) -> Node:
+    """Return what is known of the values of a map that a JSON column keeps, too.
+
+    Some of its keys have columns, so all its values are read into one type, which has the fields
+    of all these columns; no fields where a value is not an object.
+    """
+    values = node.children.values()
+    if any(value.type for value in values):
+        return Node()
+    return Node(
+        children={name: child for value in values for name, child in value.children.items()}
+    )
+
+
+def _container(node: Node, struct: Any) -> Any:  # noqa: ANN401  a type
+    """Return the type of a field that holds objects: one, a list of them, or a map of them."""
+    if node.is_list:
+        return list[struct]
+    return dict[str, struct] if node.type else struct
+
+
+def _columns(
     shape: _Shape, records: Sequence[Struct], parent: str = ""
 ) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Give the path of each field and its values in all records."""
-    columns = list(zip(*map(astuple, records), strict=True)) or [()] * len(shape.names)
-    for name, values in zip(shape.names, columns, strict=True):
+    """Yield the path of each field and its values in all records; of a list, the lists."""
+    names = shape.node.children
+    columns = list(zip(*map(astuple, records), strict=True)) or [()] * len(names)
+    for name, values in zip(names, columns, strict=True):
         path = parent + name
         yield path, values
-        if name not in shape.below or name.endswith("[]"):
+        if name not in shape.objects or shape.node.children[name].is_list:
             continue
-        below = shape.below[name]
-        nothing = below.struct()
-        if name not in shape.maps:
-            found = [value or nothing for value in values]
-            yield from _transposed(below, found, f"{path}.")
-        for key in shape.maps.get(name, ()):
-            found = [(value and value.get(key)) or nothing for value in values]
-            yield from _transposed(below, found, f"{path}.{key}.")
+        inner, node = shape.objects[name], shape.node.children[name]
+        missing = inner.struct()
+        if node.type is None:
+            objects = [value or missing for value in values]
+            yield from _columns(inner, objects, f"{path}.")
+            continue
+        for key in node.children:
+            objects = [(value and value.get(key)) or missing for value in values]
+            yield from _columns(inner, objects, f"{path}.{key}.")

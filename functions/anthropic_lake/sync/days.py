@@ -1,6 +1,7 @@
 """Bring the days of an asset up to date in the lake, and the watermark after them."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
 
@@ -10,9 +11,12 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import ANTHROPIC_VERSION
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import BadRequest
-from anthropic_lake.extract.records import Day, days, snapshot
+from anthropic_lake.extract.batch import Batch, DayEnd
+from anthropic_lake.extract.days import extract_days
+from anthropic_lake.extract.snapshots import extract_snapshot
 from anthropic_lake.lake.objects import Lake, Written, write_day
 from anthropic_lake.lake.watermark import Watermark, advance
+from anthropic_lake.rows.day import Day, days
 from anthropic_lake.sync.runs import Run
 from anthropic_lake.sync.window import Window
 from anthropic_lake.utc import ONE_DAY
@@ -64,17 +68,24 @@ def sync(
 def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[Day]:
     """Ask for the days of the window: the ended ones, then the open one on its own."""
     if not asset.kind.dated:
-        yield snapshot(asset, api, window.today)
+        yield from days(asset, extract_snapshot(asset, api, window.today))
         return
-    complete = window.complete_end
-    yield from days(asset, api, window.start, min(window.end, window.today), complete_end=complete)
+    last_ended = min(window.end, window.today)
+    yield from days(asset, _extract(asset, api, window, window.start, last_ended))
     if window.end > window.today:
         try:
-            yield from days(asset, api, window.today, window.end, complete_end=complete)
+            yield from days(asset, _extract(asset, api, window, window.today, window.end))
         except BadRequest as error:
             if error.status != HTTPStatus.BAD_REQUEST:
                 raise
             run.warnings.append(f"the open day {window.today} was refused: {error}")
+
+
+def _extract(
+    asset: Asset, api: AdminApi, window: Window, start: date, end: date
+) -> Iterator[Batch | DayEnd]:
+    """Extract some days of a window."""
+    return extract_days(asset, api, start, end, complete_end=window.complete_end)
 
 
 def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
@@ -93,7 +104,7 @@ def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
     run.days_changed += any(each.changed for each in written)
     run.rows += sum(each.rows for each in written)
     run.bytes += sum(each.bytes for each in written)
-    run.unknown_fields += day.unknown
+    run.unknown_fields += day.unknown_fields
     run.warnings += day.warnings
 
 

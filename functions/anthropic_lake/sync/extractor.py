@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
 from anthropic_lake.assets import Asset
-from anthropic_lake.extract.records import Day
 from anthropic_lake.lake.objects import Lake
 from anthropic_lake.lake.watermark import Watermark
+from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings
 from anthropic_lake.sync.days import sync
 from anthropic_lake.sync.request import Request

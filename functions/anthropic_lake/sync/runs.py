@@ -13,7 +13,7 @@ from anthropic_lake.api.connection import ANTHROPIC_VERSION
 from anthropic_lake.errors import ApiError, LakeError, redact
 from anthropic_lake.lake.objects import Lake, write_day
 from anthropic_lake.rows.arrow import to_arrow
-from anthropic_lake.rows.general import AnyRecords
+from anthropic_lake.rows.general import GeneralRecords
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import DATE, INTEGER, STRING, TIMESTAMP
 
@@ -161,7 +161,7 @@ def _put(run: Run, lake: Lake) -> None:
     """Put the run's row."""
     names = {column.name for column in SYNC_RUNS.all_columns}
     record = {name: value for name, value in run.summary().items() if name in names}
-    rows, _ = to_arrow(SYNC_RUNS, AnyRecords([record]))
+    rows, _ = to_arrow(SYNC_RUNS, GeneralRecords([record]))
     write_day(lake, SYNC_RUNS, run.started_at.date(), rows, {}, name=run.run_id)
 
 

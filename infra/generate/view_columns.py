@@ -5,14 +5,20 @@ from __future__ import annotations
 from functools import cache
 
 import duckdb
-import pyarrow as pa
 import sqlglot
 
-from anthropic_lake.query.catalog import TABLES, VIEWS
+from anthropic_lake.query.catalog import Catalog
 from anthropic_lake.schema.table import PARTITION, Table
-from anthropic_lake.schema.types import BOOLEAN, DATE, INTEGER, MONEY, STRING, TIMESTAMP, Type
-
-DOUBLE = Type("a number", pa.float64(), "double", "double", "DOUBLE")
+from anthropic_lake.schema.types import (
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    MONEY,
+    STRING,
+    TIMESTAMP,
+    Type,
+)
 
 TYPES = {
     "VARCHAR": STRING,
@@ -23,33 +29,33 @@ TYPES = {
     "DECIMAL(38,12)": MONEY,
     "DOUBLE": DOUBLE,
 }
-"""The rung of the type ladder for what DuckDB calls a type."""
+"""The type of a column by DuckDB's name for it."""
 
 
 @cache
-def view_columns() -> dict[str, list[tuple[str, Type]]]:
-    """Give the names (in lower case, as Glue keeps them) and types of every view's columns.
+def view_columns(catalog: Catalog) -> dict[str, list[tuple[str, Type]]]:
+    """Return the names (in lower case, as Glue keeps them) and types of every view's columns.
 
     Raises:
-        KeyError: A view has a column of a type that the ladder does not know.
+        KeyError: A view has a column of a type that is not in `TYPES`.
     """
     with duckdb.connect() as connection:
-        create_catalog(connection)
-        return {view.name: _columns(connection, view.name) for view in VIEWS}
+        create_catalog(connection, catalog)
+        return {view.name: _columns(connection, view.name) for view in catalog.views}
 
 
-def create_catalog(connection: duckdb.DuckDBPyConnection) -> None:
+def create_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Create every table, empty, and every view."""
-    for table in TABLES:
+    for table in catalog.tables:
         connection.execute(_create(table))
-    for view in VIEWS:
+    for view in catalog.views:
         (translated,) = sqlglot.transpile(view.sql, read="trino", write="duckdb")
         connection.execute(f"CREATE VIEW {view.name} AS {translated}")
 
 
 def _create(table: Table) -> str:
-    """Give the statement that creates an empty table."""
-    names = {type_: name for name, type_ in reversed(TYPES.items())}
+    """Return the statement that creates an empty table."""
+    names = {type_: name for name, type_ in TYPES.items()}
     columns = ", ".join(
         f"{column.name} {names.get(column.type, 'VARCHAR')}"
         for column in (*table.all_columns, PARTITION)
@@ -58,6 +64,6 @@ def _create(table: Table) -> str:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, Type]]:
-    """Describe a view."""
+    """Return the columns of a view."""
     described = connection.execute(f"DESCRIBE {name}").fetchall()
     return [(column.lower(), TYPES[kind]) for column, kind, *_ in described]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from anthropic_lake import strict_json
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.rows.arrow import FieldError, to_arrow
-from anthropic_lake.rows.general import AnyRecords
-from anthropic_lake.rows.typed import uniform
+from anthropic_lake.rows.general import GeneralRecords
+from anthropic_lake.rows.typed import typed_records
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import JSON, STRING
 from tests.unit.test_rows_properties import records
@@ -72,7 +72,7 @@ WRONG = ["1e14", "-0", "1.0", "2.5", '"5"', "true", "null", "[]", "{}", str(2**6
 def general(tables: Tables, texts: list[bytes], shared: dict[str, Any]) -> list[Made] | None:
     """The rows by the general way, None where it refuses them."""
     try:
-        records = AnyRecords(strict_json.value(strict_json.joined(texts)), shared)
+        records = GeneralRecords(strict_json.value(strict_json.joined(texts)), shared)
         return [to_arrow(table, records) for table in tables]
     except (FieldError, strict_json.InvalidJson):
         return None
@@ -80,7 +80,7 @@ def general(tables: Tables, texts: list[bytes], shared: dict[str, Any]) -> list[
 
 def fast(tables: Tables, texts: list[bytes], shared: dict[str, Any]) -> list[Made] | None:
     """The rows by the fast way, None where it leaves them to the general one."""
-    records = uniform(tables, strict_json.joined(texts), shared)
+    records = typed_records(tables, strict_json.joined(texts), shared)
     try:
         return [to_arrow(table, records) for table in tables] if records else None
     except FieldError:

@@ -1,0 +1,1 @@
+"""What follows from the assets, the tables and the queries: template, Snowflake DDL, documents."""

@@ -1,0 +1,149 @@
+"""The generated parts of template.yaml: what follows from the assets, the tables, the queries."""
+
+from __future__ import annotations
+
+import json
+
+from anthropic_lake.assets import Asset
+from anthropic_lake.lake.layout import partition_prefix, table_prefix
+from anthropic_lake.query.catalog import Catalog, SavedQuery, View
+from anthropic_lake.schema.table import PARTITION, Table
+from anthropic_lake.schema.types import Type
+from anthropic_lake.sync.runs import SYNC_RUNS
+from infra.generate.text import fill
+from infra.generate.view_columns import view_columns
+
+DATED_ENVIRONMENT = {"HISTORY_START": "HistoryStart", "SETTLE_HOURS": "SettleHours"}
+"""What the functions of dated assets have besides: variables and their parameters."""
+
+
+def logical_id(name: str) -> str:
+    """Return a name as CloudFormation's logical ids are written: `api_keys` is `ApiKeys`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def assets(catalog: Catalog) -> str:
+    """Return what each asset has: its function with a schedule, log group, role and alarms."""
+    return "\n\n".join(map(_asset, catalog.assets))
+
+
+def scheduled_functions(catalog: Catalog) -> str:
+    """Return the functions that have a schedule: those of all assets."""
+    return fill("function_arn.yaml", id=_ids(catalog))
+
+
+def backfilled_functions(catalog: Catalog) -> str:
+    """Return the functions that the backfill starts: those of the dated assets."""
+    return fill("function_arn.yaml", id=[logical_id(name) for name in _dated(catalog)])
+
+
+def record_runs(_: Catalog) -> str:
+    """Return the right of all functions to record their runs."""
+    return fill("record_runs.yaml", runs=table_prefix(SYNC_RUNS.name))
+
+
+def notified_objects(_: Catalog) -> str:
+    """Return the filter of the objects that Snowflake is notified of: those of all tables."""
+    return fill("notified_objects.yaml", tables=table_prefix())
+
+
+def snowflake_objects(_: Catalog) -> str:
+    """Return the rights of Snowflake on the objects of all tables."""
+    return fill("snowflake_objects.yaml", tables=table_prefix())
+
+
+def catalog(catalog: Catalog) -> str:
+    """Return the Glue tables and views."""
+    columns = view_columns(catalog)
+    views = (_view(view, columns[view.name]) for view in catalog.views)
+    return "\n\n".join([*map(_table, catalog.tables), *views])
+
+
+def saved_queries(catalog: Catalog) -> str:
+    """Return the named queries of the workgroup."""
+    return "\n\n".join(map(_saved_query, catalog.saved_queries))
+
+
+def outputs(catalog: Catalog) -> str:
+    """Return the outputs that name assets."""
+    return fill("outputs.yaml", id=_ids(catalog), dated=json.dumps(_dated(catalog)))
+
+
+def _ids(catalog: Catalog) -> list[str]:
+    """Return the starts of the logical ids of what the assets have."""
+    return [logical_id(asset.name) for asset in catalog.assets]
+
+
+def _dated(catalog: Catalog) -> list[str]:
+    """Return the names of the dated assets."""
+    return [asset.name for asset in catalog.assets if asset.kind.dated]
+
+
+def _asset(asset: Asset) -> str:
+    """Return what one asset has."""
+    function, kind = asset.function, "dated" if asset.kind.dated else "snapshot"
+    environment = {**(DATED_ENVIRONMENT if asset.kind.dated else {}), **function.environment}
+    return fill(
+        "asset.yaml",
+        id=logical_id(asset.name),
+        name=asset.name,
+        description=_text(function.description),
+        memory_mb=str(function.memory_mb),
+        variable=list(environment),
+        parameter=list(environment.values()),
+        schedule=fill(f"{kind}_schedule.yaml", minute=str(function.schedule_minute)),
+        table=[table_prefix(table.name) for table in asset.tables],
+    )
+
+
+def _table(table: Table) -> str:
+    """Return one Glue table."""
+    return fill(
+        "table.yaml",
+        id=logical_id(table.name),
+        name=table.name,
+        comment=_text(table.comment),
+        location=table_prefix(table.name),
+        partition_location=partition_prefix(table.name, "${!date}"),
+        partition_type=_text(PARTITION.type.glue),
+        partition_comment=_text(PARTITION.comment),
+        column=[column.name for column in table.all_columns],
+        column_type=[_text(column.type.glue) for column in table.all_columns],
+        column_comment=[_text(column.comment) for column in table.all_columns],
+    )
+
+
+def _view(view: View, columns: list[tuple[str, Type]]) -> str:
+    """Return one Glue view, in the form that Athena gives to its own."""
+    return fill(
+        "view.yaml",
+        id=logical_id(view.name),
+        name=view.name,
+        comment=_text(view.comment),
+        column=[name for name, _ in columns],
+        column_type=[_text(type_.glue) for _, type_ in columns],
+        columns=json.dumps([{"name": name, "type": type_.trino} for name, type_ in columns]),
+        sql=_folded(view.sql),
+    )
+
+
+def _saved_query(query: SavedQuery) -> str:
+    """Return one named query; the ${...} in it are parameters of the template."""
+    return fill(
+        "saved_query.yaml",
+        id=logical_id(query.name),
+        name=query.name,
+        comment=_text(query.comment),
+        block="!Sub |" if "${" in query.sql else "|",
+        sql=query.sql,
+    )
+
+
+def _folded(sql: str) -> str:
+    """Write SQL as JSON text inside a single-quoted YAML text, whose lines YAML makes one."""
+    return "\n".join(json.dumps(line)[1:-1].replace("'", "''") for line in sql.splitlines())
+
+
+def _text(text: str) -> str:
+    """Quote a text for YAML."""
+    return json.dumps(text, ensure_ascii=False)
