@@ -16,6 +16,7 @@ PAGES = sorted(
 )
 _CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<path>[^)#\s]*)#?(?P<anchor>[^)\s]*)\)")
+_FILE = re.compile(r"(?<![\w/])(?:functions|infra|tests|docs|requirements)/[\w./-]+\.\w+")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -47,6 +48,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target))
     ]
     assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    named = set(_FILE.findall(page.read_text(encoding="utf-8")))
+    assert not [name for name in named if "NAME" not in name and not (ROOT / name).exists()]
 
 
 def test_the_index_leads_to_every_document() -> None:
