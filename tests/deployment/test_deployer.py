@@ -9,10 +9,8 @@ import pytest
 
 from tests.aws.deployment import DeploymentError, Stack
 from tests.aws.embedded import EmbeddedAws
-from tests.aws.resources import Unsupported
+from tests.aws.resources.kind import Unsupported
 from tests.aws.template import TemplateError
-
-pytestmark = pytest.mark.xdist_group("deployer")
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
