@@ -6,7 +6,7 @@
 
 The template goes the way that `sam deploy` takes: packaged, translated by the SAM translator,
 resolved, created. Where CloudFormation would do the last two, tests/aws/template.py and
-tests/aws/resources.py do. What is packaged is the functions folder as it stands; the layer is an
+tests/aws/resources do. What is packaged is the functions folder as it stands; the layer is an
 empty archive, which nothing here runs (tests/infra runs the built one).
 """
 
@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from tests.aws.embedded import ACCOUNT_ID, REGION, ROOT
-from tests.aws.resources import TYPES, Created, Kind, Unsupported, differences
+from tests.aws.resources.kind import Created, Kind, Unsupported, differences
+from tests.aws.resources.registry import TYPES
 from tests.aws.template import Json, Resolver, parameter_values, read, translate
 
 if TYPE_CHECKING:

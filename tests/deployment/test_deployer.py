@@ -9,7 +9,7 @@ import pytest
 
 from tests.aws.deployment import DeploymentError, Stack
 from tests.aws.embedded import EmbeddedAws
-from tests.aws.resources import Unsupported
+from tests.aws.resources.kind import Unsupported
 from tests.aws.template import TemplateError
 
 pytestmark = pytest.mark.xdist_group("deployer")
