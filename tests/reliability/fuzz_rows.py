@@ -15,7 +15,7 @@ import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
 with atheris.instrument_imports(include=["anthropic_lake"]):
     from anthropic_lake.assets import ASSETS
     from anthropic_lake.errors import LakeError
-    from tests.reliability.feeding import feed, lost, samples
+    from tests.unit.feeding import feed, lost, samples
 
 _ASSETS = list(ASSETS.values())
 
@@ -28,7 +28,7 @@ def test_one_input(data: bytes) -> None:
     found = feed(asset, body)
     if isinstance(found, LakeError):
         return
-    missing = lost(body, found)
+    missing = lost(asset, body, found)
     if missing:
         raise AssertionError(f"{asset.name} lost {missing}")
 

@@ -23,8 +23,8 @@ from anthropic_lake.extract.snapshots import extract_snapshot
 from anthropic_lake.lake.aws import S3Lake
 from anthropic_lake.rows import day as rows_day
 from anthropic_lake.rows.day import days
-from tests.reliability.feeding import feed, samples
 from tests.unit.fakes import Asked, Reply, refusal, talk
+from tests.unit.feeding import feed, samples
 
 DAY = date(2026, 11, 20)
 

@@ -1,0 +1,199 @@
+"""Feed an answer of the API to the whole way of a row, and look whether every leaf arrives."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from anthropic_lake.assets import ASSETS, Asset
+from anthropic_lake.errors import LakeError
+from anthropic_lake.extract.days import extract_days
+from anthropic_lake.extract.snapshots import extract_snapshot
+from anthropic_lake.rows.day import days
+from anthropic_lake.schema.table import Table
+from anthropic_lake.schema.types import INTEGER, JSON, MONEY, TIMESTAMP, Type
+from tests.simulator import Organization
+from tests.unit.fakes import Asked, Reply, talk
+
+DAY = date(2026, 11, 20)
+Json = dict[str, Any]
+_NOTHING = [("NoneType", None), ("dict", "{}"), ("list", "[]")]
+
+
+def feed(asset: Asset, body: bytes) -> list[pa.Table] | LakeError:
+    """Return the rows of an asset whose endpoint answers with the body, or the named refusal.
+
+    Anything else that is raised is what a fuzzer looks for.
+    """
+
+    def answer(asked: Asked) -> Reply:
+        if asset.fan_out is not None and asked.path == asset.fan_out.path:
+            return Reply({"data": [{"id": "wrkspc_01"}], "has_more": False, "last_id": "wrkspc_01"})
+        return Reply(body)
+
+    api = talk(answer, asset=asset.name, time_left=lambda: 2.0).api  # few retries
+    try:
+        if asset.kind.dated:
+            end = DAY + timedelta(days=1)
+            extracted = extract_days(asset, api, DAY, end, complete_end=end)
+        else:
+            extracted = extract_snapshot(asset, api, DAY)
+        (day,) = days(asset, extracted)
+        return [day.take_rows(table) for table in asset.tables]
+    except LakeError as error:
+        return error
+
+
+def lost(asset: Asset, body: bytes, tables: list[pa.Table]) -> list[tuple[str, object]]:
+    """Return the leaves of an accepted answer that no row holds at their own path.
+
+    A leaf has to be in the column of its path, in the type of that column, or under its dotted path
+    in `extra`, as often as the API sent it. This reads rows and JSON by the tables' declarations
+    alone, so it knows nothing of how the product reads them.
+    """
+    arrived = Counter(leaf for at in zip(asset.tables, tables, strict=True) for leaf in _kept(*at))
+    return sorted((sent(asset, body) - arrived).elements(), key=repr)
+
+
+def sent(asset: Asset, body: bytes) -> Counter[tuple[str, object]]:
+    """Return the leaves of an answer: their dotted paths, and their values as a column has them."""
+    leaves = Counter[tuple[str, object]]()
+    answer = json.loads(body, parse_float=Decimal)
+    for record in answer.get("data", [answer]) if asset.name != "organization" else [answer]:
+        results = record.pop("results") if asset.time_buckets else [record]
+        for result in results:
+            leaves.update(_expected(asset, result))
+        if asset.time_buckets and results:
+            leaves.update(_expected(asset, record))
+    return leaves
+
+
+def _kept(table: Table, rows: pa.Table) -> Iterator[tuple[str, object]]:
+    """Every leaf that the rows hold: its path, and its value."""
+    prefix = f"{table.explode}[]." if table.explode else ""
+    for row in rows.to_pylist():
+        for column in table.all_columns:
+            value = row[column.name]
+            if value is None or column.usd_where or "[]." in column.paths[0]:
+                continue
+            if column.name == "extra":
+                for path, part in json.loads(value, parse_float=Decimal).items():
+                    yield from _leaves(part, prefix + path)
+                continue
+            for path in column.paths:
+                if column.type is JSON:
+                    yield from _leaves(json.loads(value, parse_float=Decimal), prefix + path)
+                else:
+                    yield prefix + path, _exact(value)
+
+
+def _expected(asset: Asset, record: Any) -> Iterator[tuple[str, object]]:
+    """Every leaf of a record, in the type of its column; a known field that is null is none."""
+    if not record:
+        return
+    types = _types(asset)
+    left_out = {asset.tables[0].partition_field, *_beaten(asset, record)}
+    for path, value in _leaves(record):
+        known = path in types or any(name.startswith(f"{path}.") for name in types)
+        if path in left_out or (known and value in _NOTHING):
+            continue
+        yield path, _typed(types[path], value) if path in types else value
+
+
+def _beaten(asset: Asset, record: Any) -> Iterator[str]:
+    """The paths whose column takes an earlier one of its paths: the first present wins."""
+    for column in asset.tables[0].all_columns:
+        if len(column.paths) > 1:
+            yield from [path for path in column.paths if _is_at(path, record)][1:]
+
+
+def _is_at(path: str, value: Any) -> bool:
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return False
+        value = value[name]
+    return True
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every value that is not a container, and every empty container, with its dotted path."""
+    if isinstance(value, dict) and value:
+        for name, part in value.items():
+            yield from _leaves(part, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and value:
+        for part in value:
+            yield from _leaves(part, f"{path}[]")
+    else:
+        yield path, _exact(value)
+
+
+def _exact(value: object) -> object:
+    """A value that equals no other kind of value: True is not 1, but 1.0 is."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return "number", Decimal(value)
+    return type(value).__name__, str(value) if isinstance(value, dict | list) else value
+
+
+@cache
+def _types(asset: Asset) -> dict[str, Type]:
+    """The type of each path that has a column of its own."""
+    return {
+        f"{table.explode}[].{path}" if table.explode else path: column.type
+        for table in asset.tables
+        for column in table.all_columns
+        for path in column.paths
+        if column.name != "extra" and "[]." not in path
+    }
+
+
+def _typed(kind: Type, exact: Any) -> object:
+    """What a column of a type makes of a value."""
+    _, value = exact
+    if kind is JSON:
+        return exact
+    if kind is TIMESTAMP:
+        return _exact(datetime.fromisoformat(value))
+    if kind is MONEY:
+        return _exact(Decimal(value))
+    return _exact(int(value) if kind is INTEGER else value)
+
+
+def samples() -> dict[str, Json]:
+    """A page of each asset as the simulator has it, with at most three records."""
+    organization = Organization.invent(today=DAY, days=2, people=3, workspaces=2)
+    usage = organization.usage_report(DAY, ("api_key_id", "model"))[0]
+    lists: dict[str, list[Json]] = {
+        "workspaces": organization.workspaces,
+        "api_keys": organization.api_keys,
+        "invites": organization.invites,
+        "users": organization.users,
+        "workspace_members": next(found for found in organization.members.values() if found),
+        "usage_report": [usage | {"results": usage["results"][:3]}],
+        "cost_report": [_bucket(organization.cost_rows(DAY)[:3])],
+        "claude_code_usage": organization.claude_code_records(DAY),
+    }
+    pages: dict[str, Json] = {
+        name: {"data": found[:3], "has_more": False, "next_page": None, "last_id": None}
+        for name, found in lists.items()
+    }
+    me = {"id": organization.id, "type": "organization", "name": organization.name}
+    return {"organization": me} | pages
+
+
+def _bucket(rows: list[Json]) -> Json:
+    end = DAY + timedelta(days=1)
+    return {
+        "starting_at": f"{DAY}T00:00:00Z",
+        "ending_at": f"{end}T00:00:00Z",
+        "results": rows,
+    }
+
+
+assert samples().keys() == ASSETS.keys()
