@@ -8,6 +8,10 @@ SYNC = $(BIN)/uv pip sync --quiet --require-hashes --no-build
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(UPGRADE)
 
+# A file's tests share its servers, so they stay together; the small files of tests/unit come last.
+BY_FILE = -n 2 --dist loadfile --no-loadscope-reorder
+ALL := $(filter true,$(CI))
+
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY = 0
 # The authorities that a company adds to its machines; uv brings its own list otherwise.
@@ -15,7 +19,7 @@ export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench test-athena soak fuzz layer sbom check check-code check-template format lock clean
+.PHONY: help setup demo test test-fast bench test-athena soak fuzz layer sbom check check-code check-template format lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,15 +29,18 @@ setup: .venv/.installed  ## Make the development environment .venv
 demo: setup  ## Run all assets against a simulated API and an embedded AWS, then query the lake
 	$(BIN)/python -m tests.demo
 
-test: setup $(if $(filter true,$(CI)),.venv-fakesnow/.installed .venv-focus/.installed)  ## Run the tests; ARGS="-k word" for some of them
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not athena" $(ARGS)
+test: setup $(if $(ALL),.venv-fakesnow/.installed .venv-focus/.installed)  ## Run the tests; ARGS="-k word" for some of them, CI=true for the slow ones too
+	$(BIN)/pytest $(BY_FILE) -m "not athena$(if $(ALL),, and not slow)" $(ARGS)
+
+test-fast: setup  ## Run the tests that need neither server nor process: what one runs while editing
+	$(BIN)/pytest $(BY_FILE) tests/unit $(ARGS)
 
 test-athena: setup  ## Query the deployed stack's lake with a real Trino (Java 24, Maven; fetches 450 MB once)
 	$(BIN)/pytest -m athena $(ARGS) tests/athena
 
 soak: setup  ## Play 10,000 fault plans and sync large inputs; PLANS=1 SEED=n for the plan that failed
 	$(BIN)/python -m tests.reliability.soak --plans $(or $(PLANS),10000) --seed $(or $(SEED),0)
-	$(if $(PLANS),,LARGE=1 $(BIN)/pytest tests/reliability/test_large.py tests/reliability/test_wire.py)
+	$(if $(PLANS),,$(BIN)/pytest -m slow tests/reliability/test_large.py tests/reliability/test_wire.py)
 
 fuzz: setup .venv-fuzz/.installed  ## Fuzz the way of a row by atheris, for ten minutes (Linux)
 	@.venv-fuzz/bin/python -c 'import atheris' || { echo "skipped: no atheris here"; exit 0; }; \

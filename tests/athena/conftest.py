@@ -48,7 +48,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.athena)
             item.add_marker(pytest.mark.timeout(900))  # the first one may fetch Trino
-            item.add_marker(pytest.mark.xdist_group("trino"))
 
 
 @dataclass

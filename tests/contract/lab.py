@@ -69,6 +69,7 @@ class Lab:
             LocalLake(self.root),
             LocalWatermark(self.root),
             clock=lambda: self.now,
+            sleep=lambda _seconds: None,  # what a run waits for is proven in unit/test_api.py
         )
         request = Request(
             "interval" if interval else "schedule",

@@ -14,8 +14,6 @@ import pytest
 from tests.deployment.conftest import TODAY, Deployed
 from tests.simulator import AdminApiServer, Fault, Request
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 ASSETS = ["usage_report", "cost_report"]
 
 

@@ -12,8 +12,6 @@ from tests.aws.embedded import EmbeddedAws
 from tests.aws.resources.kind import Unsupported
 from tests.aws.template import TemplateError
 
-pytestmark = pytest.mark.xdist_group("deployer")
-
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from datetime import date, timedelta
-from random import Random
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -24,8 +23,6 @@ from tests.deployment.conftest import (
     Invocation,
 )
 from tests.simulator import AdminApiServer, Fault
-
-pytestmark = pytest.mark.xdist_group("deployment")
 
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 assets = pytest.mark.parametrize("asset", ASSETS.values(), ids=list(ASSETS))
@@ -284,53 +281,3 @@ def test_a_run_that_fails_for_good_is_in_the_failure_queue(
     record = json.loads(message["Body"])
     assert record["responsePayload"]["errorType"] == "MissingPermission"
     assert record["requestContext"]["approximateInvokeCount"] == 3
-
-
-@assets
-def test_a_function_keeps_to_its_own_under_faults(
-    asset: Asset, deployed: Deployed, runs: dict[str, Invocation], admin_api: AdminApiServer
-) -> None:
-    assert runs
-    before = contents(deployed)
-    plan = fault_plan(seed=sorted(ASSETS).index(asset.name))
-    admin_api.faults.extend(plan)
-    try:
-        deployed.run(asset.name)
-    finally:
-        admin_api.clear()
-    after = contents(deployed)
-    own = {f"asset={table.name}" for table in asset.tables} | {"asset=sync_runs", asset.name}
-    changed = {name for name in after if after[name] != before.get(name)}
-    assert changed
-    assert {name.split("/")[0] for name in changed} <= own, plan
-    assert before.keys() <= after.keys()
-    test_a_function_is_denied_other_objects(asset, deployed)
-    test_a_function_is_denied_other_parameters(asset, deployed)
-
-
-def fault_plan(seed: int) -> list[Fault]:
-    """Three faults at drawn requests, of kinds that end a run or that it gets over."""
-    draw = Random(seed)
-    kinds: list[dict[str, Any]] = [
-        {"status": 503, "headers": {"retry-after": "0"}},
-        {"status": 403},
-        {"status": 500, "headers": {"retry-after": "0"}},
-        {"kind": "reset_body"},
-        {"kind": "truncated_json"},
-        {"kind": "no_token"},
-    ]
-    first, *others = draw.sample(kinds, 3)
-    return [Fault("/v1/", **first)] + [
-        Fault("/v1/", after=draw.randrange(3), **fault) for fault in others
-    ]
-
-
-def contents(deployed: Deployed) -> dict[str, str]:
-    """What every object and every watermark of the stack holds."""
-    pages = deployed.aws.client("s3").get_paginator("list_objects_v2")
-    objects = {
-        found["Key"]: f"{found['ETag']} {found['LastModified']}"
-        for page in pages.paginate(Bucket=deployed.bucket)
-        for found in page["Contents"]
-    }
-    return objects | deployed.watermarks()

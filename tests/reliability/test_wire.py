@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -125,7 +124,6 @@ def test_boto3_tries_again_and_nothing_is_lost(stack: Stack, fault: WireFault) -
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.skipif("LARGE" not in os.environ, reason="takes a minute: LARGE=1, or make soak")
 def test_a_function_that_is_killed_at_any_call_loses_nothing(stack: Stack) -> None:
     stack.invoke()
     calls = len(stack.proxy.calls)

@@ -20,7 +20,7 @@ from tests.snowflake.conftest import Snowflake, SnowflakeError, duckdb_rows
 from tests.snowflake.loading import NOT_EXECUTED, PREFIX, Loaded, load
 from tests.snowflake.scripts import SCRIPTS, kind, reload_statements, statements
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("snowflake")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
