@@ -187,41 +187,11 @@ def test_an_object_tells_what_it_is(deployed: Deployment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "trigger"),
-    [
-        ({}, "manual"),
-        (EVENT, "schedule"),
-        ({"version": "0", "source": "aws.events", "time": "2026-11-22T12:00:00Z"}, "schedule"),
-    ],
-)
-def test_events_of_all_kinds_are_understood(
-    deployed: Deployment, event: Json, trigger: str
-) -> None:
-    assert deployed.invoke("users", event)["trigger"] == trigger
-
-
-def test_an_interval_re_reads_its_days_and_leaves_the_watermark_alone(
-    deployed: Deployment,
-) -> None:
-    event = {"interval_start": str(TODAY - 3 * ONE_DAY), "interval_end": str(YESTERDAY)}
-    summary = deployed.invoke("cost_report", event)
-    assert (summary["trigger"], summary["days_written"]) == ("interval", 2)
-    assert deployed.watermark("cost_report") is None
-    assert summary["last_synced_date"] is None
-
-
-@pytest.mark.parametrize(
     "event",
     [
         None,
         [],
-        {"interval_start": "2026-11-01"},
-        {"interval_start": "2026-11-02", "interval_end": "2026-11-01"},
         {"interval_start": "2026-11-01", "interval_end": "2999-01-01"},
-        {"interval_start": "2026-11-01", "interval_end": "soon"},
-        {"interval_start": "2026-11-01", "interval_end": "2026-11-02", "lookback": 3},
-        {"scheduled_time": "2026-11-22"},
-        {"scheduled_time": "2999-01-01T00:00:00Z"},
         {"since": "2026-11-01"},
     ],
 )
@@ -233,13 +203,6 @@ def test_an_event_that_cannot_be_used_asks_and_writes_nothing(
         deployed.invoke("cost_report", event)
     assert deployed.api.requests == []
     assert deployed.versions() == []
-
-
-def test_an_interval_of_a_snapshot_is_refused(deployed: Deployment) -> None:
-    event = {"interval_start": "2026-11-01", "interval_end": "2026-11-02"}
-    with pytest.raises(SettingsError, match="users is a snapshot"):
-        deployed.invoke("users", event)
-    assert deployed.api.requests == []
 
 
 @pytest.mark.parametrize(

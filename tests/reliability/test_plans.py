@@ -9,7 +9,7 @@ import dataclasses
 
 import pytest
 
-from tests.reliability.plans import API_FAULTS, EACH_WAY, Change, Invoke, Plan, draw
+from tests.reliability.plans import API_FAULTS, EACH_WAY, Invoke, Plan, draw
 from tests.reliability.play import play
 from tests.reliability.soak import play_all
 
@@ -63,11 +63,3 @@ def test_the_search_finds_a_watermark_that_runs_ahead(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sync, "_write", lambda *_arguments: None)
     plan = _quiet("cost_report")
     assert any("is past" in each for each in play(plan).violations[plan.seed])
-
-
-def test_a_warm_process_reads_a_key_that_was_rotated() -> None:
-    plan = _quiet("users")
-    plan.steps = [Invoke(), Change("rotate"), Invoke(warm=True)]
-    report = play(plan)
-    assert report.violations == {}
-    assert report.ended == {"succeeded": 2}

@@ -181,11 +181,12 @@ def test_a_local_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Pa
     assert [each.name for each in place.parent.iterdir()] == ["cost_report.parquet"]
 
 
-def test_a_link_out_of_the_lake_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["asset=cost_report", "asset=cost_report/date=2026-11-01"])
+def test_a_link_out_of_the_lake_is_not_followed(tmp_path: Path, link: str) -> None:
     outside, root = tmp_path / "outside", tmp_path / "lake"
     outside.mkdir()
-    root.mkdir()
-    (root / "asset=cost_report").symlink_to(outside)
+    (root / link).parent.mkdir(parents=True)
+    (root / link).symlink_to(outside)
     with pytest.raises(StorageError, match="symbolic link"):
         write_day(LocalLake(root), COST, DAY, rows(), ABOUT)
     assert list(outside.iterdir()) == []

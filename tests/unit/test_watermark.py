@@ -42,11 +42,14 @@ def test_a_watermark_that_is_no_date_is_an_error_that_says_what_to_do(
         LocalWatermark(tmp_path).get("users")
 
 
-def test_a_watermark_is_not_written_through_a_link_out_of_the_lake(tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["_watermarks", "_watermarks/users"])
+def test_a_watermark_is_not_written_through_a_link_out_of_the_lake(
+    tmp_path: Path, link: str
+) -> None:
     outside = tmp_path / "outside"
-    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake" / link).parent.mkdir(parents=True)
     outside.mkdir()
-    (tmp_path / "lake" / "_watermarks").symlink_to(outside)
+    (tmp_path / "lake" / link).symlink_to(outside)
     with pytest.raises(StorageError, match="symbolic link"):
         LocalWatermark(tmp_path / "lake").put("users", DAY)
     assert list(outside.iterdir()) == []
