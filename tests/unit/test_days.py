@@ -16,6 +16,7 @@ from anthropic_lake.api.paging import Origin, Page
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.extract.batch import Batch, DayEnd
 from anthropic_lake.extract.days import extract_days
+from anthropic_lake.extract.snapshots import extract_snapshot
 from anthropic_lake.rows import reader
 from anthropic_lake.rows.day import days
 
@@ -53,9 +54,8 @@ class _Body(bytearray):
 class _OnePage:
     """An API that gives one page and keeps none of it."""
 
-    def __init__(self) -> None:
-        bucket = {**BOUNDS, "results": ROWS}
-        self._page: Page | None = Page(_Body(json.dumps([bucket]).encode()), ORIGIN)
+    def __init__(self, record: dict[str, Any]) -> None:
+        self._page: Page | None = Page(_Body(json.dumps([record]).encode()), ORIGIN)
         self.body = weakref.ref(cast("_Body", self._page.data))
 
     def pages(self, *_: object, **__: object) -> Iterator[Page]:
@@ -71,12 +71,26 @@ class _OnePage:
         return page
 
 
-def test_a_page_is_let_go_before_its_last_day_is_written() -> None:
-    api = _OnePage()
-    end = TODAY + timedelta(days=1)
-    extracted = extract_days(USAGE, cast("AdminApi", api), TODAY, end, complete_end=end)
-    found = days(USAGE, extracted)
-    day = next(found)
-    assert api.body() is None
-    assert day.take_rows(USAGE.tables[0]).num_rows == len(ROWS)
-    assert list(found) == []
+@pytest.mark.parametrize(
+    ("name", "record", "rows_of_day"),
+    [
+        ("usage_report", {**BOUNDS, "results": ROWS}, len(ROWS)),
+        ("claude_code_usage", {"date": "2026-11-20"}, 1),
+        ("users", {"id": "user_1"}, 1),
+    ],
+)
+def test_a_page_is_let_go_before_its_last_day_is_written(
+    name: str, record: dict[str, Any], rows_of_day: int
+) -> None:
+    asset, one_page = ASSETS[name], _OnePage(record)
+    api, end = cast("AdminApi", one_page), TODAY + timedelta(days=1)
+    extracted = (
+        extract_days(asset, api, TODAY, end, complete_end=end)
+        if asset.kind.dated
+        else extract_snapshot(asset, api, TODAY)
+    )
+    gathered = days(asset, extracted)
+    day = next(gathered)
+    assert one_page.body() is None
+    assert day.take_rows(asset.tables[0]).num_rows == rows_of_day
+    assert list(gathered) == []

@@ -38,5 +38,6 @@ def _walk_each_day(asset: Asset, api: AdminApi, start: date, end: date) -> Itera
         params = [("starting_at", day.isoformat()), *asset.list_params]
         for page in api.pages(asset.path, asset.paging, params):
             yield Batch(day, page.data, page.origin)
+            del page  # the last one may be large, and the rows are written after the day's end
         yield DayEnd(day)
         day += ONE_DAY

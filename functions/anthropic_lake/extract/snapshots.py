@@ -46,6 +46,7 @@ def _one_list(asset: Asset, api: AdminApi, today: date) -> Iterator[Batch | DayE
     """Extract the records of one list."""
     for page in api.pages(asset.path, asset.paging, asset.list_params):
         yield Batch(today, page.data, page.origin)
+        del page  # the last one may be large, and the rows are written after the day's end
     yield DayEnd(today)
 
 
@@ -63,6 +64,8 @@ def _fan_out(
             continue
         for page in pages:
             yield Batch(today, page.data, page.origin, {"workspace_id": workspace_id})
+            del page
+        pages.clear()
     yield DayEnd(today, tuple(warnings))
 
 
