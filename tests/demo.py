@@ -4,6 +4,7 @@ The Admin API is simulated over HTTP and AWS is embedded; the code between them 
 started by Lambda's own runtime client. Only addresses and credentials differ from a deployed stack.
 """
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -130,18 +131,21 @@ def _show_runs(title: str, runs: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _show_lake(aws: EmbeddedAws) -> None:
-    """Show the newest objects of one asset, and the watermarks."""
+    """Show the newest objects of one asset, whose lake it is, and the watermarks."""
     objects = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="asset=cost_report/")
     console.print(
         f"[bold]The lake[/] s3://{BUCKET}, newest of {objects['KeyCount']} objects of cost_report:"
     )
     for found in objects["Contents"][-3:]:
         console.print(f"  {found['Key']} ({found['Size']:,} bytes)")
-    console.print("[bold]The watermarks[/] in SSM Parameter Store:")
-    pages = aws.client("ssm").get_paginator("get_parameters_by_path")
-    for page in pages.paginate(Path=f"/{STACK}", Recursive=True):
-        for parameter in page["Parameters"]:
-            console.print(f"  {parameter['Name']} = {parameter['Value']}")
+    lake = json.load(aws.client("s3").get_object(Bucket=BUCKET, Key="_lake.json")["Body"])
+    console.print(f"[bold]Its manifest[/] _lake.json: organization {lake['organization_id']}")
+    console.print("[bold]The watermarks[/] in SSM Parameter Store, first and last complete day:")
+    ssm = aws.client("ssm")
+    for asset in ASSETS:
+        names = [f"/{STACK}/{asset}/{which}_synced_date" for which in ("first", "last")]
+        days = [ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in names]
+        console.print(f"  /{STACK}/{asset}/: {' to '.join(days)}")
 
 
 def _show_answers(aws: EmbeddedAws) -> None:

@@ -20,8 +20,8 @@ from unittest.mock import patch
 from uuid import UUID
 
 from anthropic_lake.api.connection import Connection, Pace
+from anthropic_lake.cli.place import local_place
 from anthropic_lake.errors import ApiError
-from anthropic_lake.lake.local import LocalLake, LocalWatermark
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import Extractor
 from anthropic_lake.sync.request import Request
@@ -29,6 +29,7 @@ from tests.simulator import AdminApiServer, Fault, Organization
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
 
 TODAY = date(2026, 11, 22)
 FIRST_DAY = date(2026, 9, 24)
@@ -109,7 +110,7 @@ def _extractor(path: Path, api: AdminApiServer, clock: _Clock) -> Extractor:
         {"ANTHROPIC_BASE_URL": api.url, "HISTORY_START": HISTORY_START.isoformat()}
     )
     connection = Connection(lambda: api.key, Pace(1_000_000), settings.base_url)
-    return Extractor(settings, connection, LocalLake(path), LocalWatermark(path), clock)
+    return Extractor(settings, connection, local_place(path), clock)
 
 
 def _sync(extractor: Extractor, request: Request, clock: _Clock) -> None:

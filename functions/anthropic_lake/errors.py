@@ -21,6 +21,34 @@ _NOT_FIXED_BY_WAITING = {
 }
 
 
+_REDACTED = "[redacted]"
+_PIECE_CHARS = 8
+_KEY_PREFIX = "sk-ant-admin"  # no secret: messages say that a key starts with it
+_credential_pieces: set[str] = set()
+
+
+def hide(credential: str) -> None:
+    """Hide a credential from now on: no error and no redacted text of this process shows it."""
+    starts = range(len(credential) - _PIECE_CHARS + 1)
+    pieces = {credential[start : start + _PIECE_CHARS] for start in starts}
+    _credential_pieces.update(piece for piece in pieces if piece not in _KEY_PREFIX)
+
+
+def without_credentials(text: str) -> str:
+    """Return a text without the hidden credentials.
+
+    Pieces of a credential are hidden too, so it does not matter where the text, or what quotes
+    the credential, was cut or encoded.
+    """
+    shown, end = [], 0
+    for start in range(len(text) - _PIECE_CHARS + 1):
+        if text[start : start + _PIECE_CHARS] in _credential_pieces:
+            if start > end or not end:
+                shown += [text[end:start], _REDACTED]
+            end = start + _PIECE_CHARS
+    return "".join([*shown, text[end:]])
+
+
 def redact(text: str, *, limit: int = 500) -> str:
     """Return the start of a foreign text without keys, e-mail addresses and control characters.
 
@@ -29,15 +57,36 @@ def redact(text: str, *, limit: int = 500) -> str:
         limit: Number of characters to return at most.
     """
     shown = "".join(char if char.isprintable() else " " for char in text[: 4 * limit])
-    return _SECRETS.sub("[redacted]", shown)[:limit]
+    return _SECRETS.sub(_REDACTED, without_credentials(shown))[:limit]
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that control a terminal; line feeds and tabs stay."""
+    replacement = "\N{REPLACEMENT CHARACTER}"
+    return "".join(char if char.isprintable() or char in "\n\t" else replacement for char in text)
 
 
 class LakeError(Exception):
     """The base of all errors of this package; its text says what happened and what to do."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(without_credentials(message))
+
 
 class SettingsError(LakeError):
     """The settings, the event or the command line cannot be used; no request was sent."""
+
+
+class Refused(SettingsError):
+    """The run was refused before anything was written, a record of it too."""
+
+
+class NotThisLake(Refused):
+    """The lake, its watermarks and the key do not belong together."""
+
+
+class WrongClock(Refused):
+    """This machine's clock is not the API's, and it decides which days are complete."""
 
 
 class SecretError(LakeError):
@@ -49,7 +98,15 @@ class StorageError(LakeError):
 
 
 class QueryError(LakeError):
-    """An engine refuses a query, or it failed: change the query, or the data that it reads."""
+    """A query that an engine refuses, or that failed: change it, or what it reads.
+
+    Args:
+        message: The engine's words, over several lines. They quote the data and the statement, so
+            characters that control a terminal are replaced.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 def aws_failure(error: Exception, advice: str) -> LakeError:
@@ -71,6 +128,20 @@ def aws_code(error: Exception) -> str:
     response = getattr(error, "response", None) or {}  # None if the connection was lost
     code: str = response.get("Error", {}).get("Code", type(error).__name__)
     return code
+
+
+def aws_status(error: Exception) -> int | None:
+    """Return the HTTP status of an error of boto3, None if AWS did not answer."""
+    response = getattr(error, "response", None) or {}
+    status: int | None = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
+
+
+class Terminated(SystemExit):
+    """SIGTERM has ended the process; its argument is the exit code."""
+
+    def __str__(self) -> str:
+        return "the process was told to end; the next run goes on from here"
 
 
 class DeadlineReached(LakeError):
@@ -116,6 +187,10 @@ class RateLimited(ApiError):
 
 class ApiUnavailable(ApiError):
     """There is no usable answer after all retries; run again later, nothing is lost."""
+
+
+class ApiUnreachable(ApiUnavailable):
+    """The API has never answered, and waiting hardly helps: correct what the message names."""
 
 
 class TooLarge(ApiError):

@@ -14,10 +14,11 @@ from anthropic_lake import aws
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import LakeError, SettingsError
-from anthropic_lake.lake.aws import S3Lake, SsmWatermark
-from anthropic_lake.settings import read_settings
+from anthropic_lake.lake.aws import S3Lake, SsmState
+from anthropic_lake.settings import Settings, read_settings
 from anthropic_lake.sync.extractor import OBJECTS_PER_COLLECTION, Extractor
-from anthropic_lake.sync.request import read_event
+from anthropic_lake.sync.ownership import OLD_DEFAULT_PREFIX, Place
+from anthropic_lake.sync.request import Request, read_event
 from anthropic_lake.sync.runs import Run
 
 logger = Logger()
@@ -39,6 +40,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     extractor, asset = _extractor_and_asset()
     request = read_event(event, extractor.clock())
+    share_per_minute = extractor.settings.share_per_minute(is_backfill=bool(request.interval))
+    extractor.connection.pace.limit(share_per_minute)
     run = extractor.new_run(asset, request)
     try:
         extractor.run(
@@ -50,7 +53,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     finally:
         _emit_metrics(run, request.now)
     logger.info("the run ended", run=run.summary())
+    if asset.fan_out and run.status == "partial":
+        _continue(request, context)
     return run.summary()
+
+
+def _continue(request: Request, context: LambdaContext) -> None:
+    """Start the function again for the rest of a snapshot, for which one run is too short.
+
+    The event names the intended time, so that the rest is of the same day, over midnight too. The
+    chain ends: each of its runs has read one workspace more at least, and a day after the intended
+    time the snapshot is refused.
+
+    Raises:
+        LakeError: The function cannot be started.
+    """
+    event = {"scheduled_time": request.now.isoformat()}
+    aws.start_function(aws.client("lambda"), context.invoked_function_arn, event)
 
 
 @cache
@@ -65,11 +84,26 @@ def _extractor_and_asset() -> tuple[Extractor, Asset]:
     secret = aws.secret_reader(aws.client("secretsmanager"), settings.admin_key_secret_arn)
     extractor = Extractor(
         settings,
-        Connection(secret, Pace(settings.requests_per_minute), settings.base_url),
-        S3Lake(aws.client("s3"), settings.data_bucket, settings.data_prefix),
-        SsmWatermark(aws.client("ssm"), settings.state_prefix),
+        Connection(
+            secret,
+            Pace(settings.share_per_minute(is_backfill=False)),
+            settings.base_url,
+            settings.memory_bytes,
+        ),
+        _place(settings),
     )
     return extractor, asset
+
+
+def _place(settings: Settings) -> Place:
+    """Return the stack's lake."""
+    ssm = aws.client("ssm")
+    return Place(
+        S3Lake(aws.client("s3"), settings.data_bucket, settings.data_prefix),
+        lambda prefix: SsmState(ssm, prefix or ""),
+        default_prefix=OLD_DEFAULT_PREFIX,
+        chosen_prefix=settings.state_prefix,
+    )
 
 
 def _emit_metrics(run: Run, now: datetime) -> None:

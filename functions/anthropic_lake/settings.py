@@ -1,17 +1,20 @@
 """The settings, read from environment variables and checked."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from anthropic_lake.api.connection import BASE_URL
+from anthropic_lake.api.connection import BASE_URL, is_loopback
 from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
 from anthropic_lake.errors import SettingsError
 from anthropic_lake.utc import parse_day
+
+_HOUR_MINUTES = 60
+_RUN_MINUTES = 16
+"""A function runs for 15 minutes at most, and its schedule may be a minute late."""
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
@@ -27,11 +30,13 @@ class Settings:
         data_bucket: Bucket of the lake; empty on a laptop.
         data_prefix: Prefix of all keys in the bucket.
         admin_key_secret_arn: Secret that holds the admin key; empty on a laptop.
-        state_prefix: Start of the names of the SSM parameters.
-        history_start: First day of the lake, UTC.
+        state_prefix: Start of the names of the SSM parameters; None: the lake's own, or a default.
+        history_start: First day of the lake, UTC; None: nobody said.
         lookback_days: How many past days each run reads again; None: the asset's own number.
         settle: How long after its end a day becomes complete.
-        requests_per_minute: Pace of the requests to the Admin API.
+        requests_per_minute: Budget of requests to the Admin API, for all that run at once.
+        backfill_concurrency: How many items of a backfill run at once.
+        memory_bytes: Memory of the process; None on a laptop.
     """
 
     assets: Mapping[str, Asset]
@@ -39,11 +44,25 @@ class Settings:
     data_bucket: str
     data_prefix: str
     admin_key_secret_arn: str
-    state_prefix: str
-    history_start: date
+    state_prefix: str | None
+    history_start: date | None
     lookback_days: int | None
     settle: timedelta
     requests_per_minute: int
+    backfill_concurrency: int
+    memory_bytes: int | None
+
+    def share_per_minute(self, *, is_backfill: bool) -> float:
+        """Return how many requests a minute one function of the stack may send.
+
+        The budget is divided among the schedules that may run at once and the backfill, and the
+        backfill's share among its items: more of them never slow down the schedules.
+
+        Args:
+            is_backfill: Whether the function reads an item of a backfill.
+        """
+        share = self.requests_per_minute / (_schedules_at_once(self.assets.values()) + 1)
+        return share / self.backfill_concurrency if is_backfill else share
 
     def asset(self, name: str) -> Asset:
         """Return the asset of this name.
@@ -69,11 +88,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         data_bucket=reader.value("DATA_BUCKET", "", str),
         data_prefix=reader.value("DATA_PREFIX", "", str),
         admin_key_secret_arn=reader.value("ADMIN_KEY_SECRET_ARN", "", str),
-        state_prefix=reader.value("STATE_PREFIX", "/anthropic-lake", _state_prefix),
-        history_start=reader.value("HISTORY_START", date(2025, 1, 1), parse_day),
+        state_prefix=reader.value("STATE_PREFIX", None, _state_prefix),
+        history_start=reader.value("HISTORY_START", None, parse_day),
         lookback_days=reader.value("LOOKBACK_DAYS", None, _whole_number(0, 3650)),
         settle=timedelta(hours=reader.value("SETTLE_HOURS", 2, _whole_number(0, 240))),
         requests_per_minute=reader.value("REQUESTS_PER_MINUTE", 60, _whole_number(1, 10**9)),
+        backfill_concurrency=reader.value("BACKFILL_CONCURRENCY", 2, _whole_number(1, 1000)),
+        memory_bytes=reader.value("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", None, _mebibytes),
     )
     if reader.problems:
         raise SettingsError("the settings cannot be used: " + "; ".join(reader.problems))
@@ -111,6 +132,15 @@ class _Reader:
             return USAGE_REPORT
 
 
+def _schedules_at_once(assets: Iterable[Asset]) -> int:
+    """Return how many scheduled functions may run at the same time."""
+    starts = [asset.function.schedule_minute for asset in assets]
+    return max(
+        sum((minute - start) % _HOUR_MINUTES < _RUN_MINUTES for start in starts)
+        for minute in starts
+    )
+
+
 def _comma_separated(text: str) -> tuple[str, ...]:
     """Split a text into the names between its commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -127,22 +157,19 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
+def _mebibytes(text: str) -> int:
+    """Return a number of mebibytes as bytes."""
+    return _whole_number(1, 1 << 20)(text) << 20
+
+
 def _base_url(text: str) -> str:
     """Return an address, or raise ValueError if it would send the key unencrypted."""
     url = urlsplit(text)
     if not url.hostname or url.port == 0 or "@" in url.netloc or url.query or url.fragment:
         raise ValueError("is not an address such as https://api.anthropic.com")
-    if url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname)):
+    if url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname)):
         return text.rstrip("/")
     raise ValueError("use https://; plain http:// is for a loopback address only")
-
-
-def _is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _state_prefix(text: str) -> str:

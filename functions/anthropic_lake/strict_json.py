@@ -144,7 +144,8 @@ def _raise_if_lost(text: Text, kept_quotes: int) -> None:
     """Raise DuplicateKey if the text has more members than were kept of it."""
     if _quotes(text) != kept_quotes:
         try:
-            json.loads(bytes(text), object_pairs_hook=_unique)
+            # Numbers stay text: Python makes no int of more than 4,300 digits.
+            json.loads(bytes(text), object_pairs_hook=_unique, parse_int=str, parse_float=str)
         except (UnicodeDecodeError, RecursionError) as error:
             raise InvalidJson(str(error)) from None
 

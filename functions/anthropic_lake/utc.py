@@ -19,9 +19,9 @@ def instant(value: object) -> datetime | None:
         return None
     try:
         then = datetime.fromisoformat(value)
-    except ValueError:
+        return then.astimezone(UTC) if then.tzinfo else None
+    except (ValueError, OverflowError):  # in UTC it may lie beyond the years 1 to 9999
         return None
-    return then.astimezone(UTC) if then.tzinfo else None
 
 
 def parse_day(text: str) -> date:

@@ -25,7 +25,8 @@ GENERATED: Mapping[str, Mapping[str, Callable[[Catalog], str]]] = {
     "template.yaml": {
         "assets": cloudformation.assets,
         "scheduled_functions": cloudformation.scheduled_functions,
-        "record_runs": cloudformation.record_runs,
+        "know_lake": cloudformation.know_lake,
+        "expiring_objects": cloudformation.expiring_objects,
         "notified_objects": cloudformation.notified_objects,
         "catalog": cloudformation.catalog,
         "backfilled_functions": cloudformation.backfilled_functions,

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 
 from anthropic_lake.assets import Asset
-from anthropic_lake.lake.layout import partition_prefix, table_prefix
+from anthropic_lake.lake.layout import (
+    LAKE_ID,
+    MANIFEST,
+    first_synced_name,
+    last_synced_name,
+    object_key,
+    partition_prefix,
+    progress_key,
+    table_prefix,
+)
+from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.catalog import Catalog, SavedQuery, View
 from anthropic_lake.schema.table import PARTITION, Table
 from anthropic_lake.schema.types import Type
 from anthropic_lake.sync.runs import SYNC_RUNS
+from anthropic_lake.sync.window import EARLIEST_DAY
 from infra.generate.text import fill
 from infra.generate.view_columns import view_columns
 
 DATED_ENVIRONMENT = {"HISTORY_START": "HistoryStart", "SETTLE_HOURS": "SettleHours"}
 """What the functions of dated assets have besides: variables and their parameters."""
+
+LONG_MINUTES = 12.0
+"""A run that takes longer raises an alarm."""
+
+LONG_FAN_OUT_MINUTES = 14.5
+"""The same for a fan-out, whose runs stop in time and are continued."""
 
 
 def logical_id(name: str) -> str:
@@ -37,9 +55,22 @@ def backfilled_functions(catalog: Catalog) -> str:
     return fill("function_arn.yaml", id=[logical_id(name) for name in _dated(catalog)])
 
 
-def record_runs(_: Catalog) -> str:
-    """Return the right of all functions to record their runs."""
-    return fill("record_runs.yaml", runs=table_prefix(SYNC_RUNS.name))
+def know_lake(_: Catalog) -> str:
+    """Return the rights of all functions on the manifest, the watermarks and the record of runs."""
+    return fill(
+        "know_lake.yaml",
+        runs=table_prefix(SYNC_RUNS.name),
+        manifest=MANIFEST,
+        lake_id=LAKE_ID,
+        last_synced=last_synced_name("*"),
+        list_tables=_list_tables(),
+    )
+
+
+def expiring_objects(_: Catalog) -> str:
+    """Return the rules of the data bucket for objects that are of use for a time."""
+    progress = f"{PurePosixPath(progress_key('*')).parent}/"
+    return fill("expiring_objects.yaml", runs=table_prefix(SYNC_RUNS.name), progress=progress)
 
 
 def notified_objects(_: Catalog) -> str:
@@ -49,7 +80,7 @@ def notified_objects(_: Catalog) -> str:
 
 def snowflake_objects(_: Catalog) -> str:
     """Return the rights of Snowflake on the objects of all tables."""
-    return fill("snowflake_objects.yaml", tables=table_prefix())
+    return fill("snowflake_objects.yaml", tables=table_prefix(), list_tables=_list_tables())
 
 
 def catalog(catalog: Catalog) -> str:
@@ -79,10 +110,16 @@ def _dated(catalog: Catalog) -> list[str]:
     return [asset.name for asset in catalog.assets if asset.kind.dated]
 
 
+def _list_tables() -> str:
+    """Return the right to list the objects of all tables."""
+    return fill("list_tables.yaml", tables=table_prefix())
+
+
 def _asset(asset: Asset) -> str:
     """Return what one asset has."""
     function, kind = asset.function, "dated" if asset.kind.dated else "snapshot"
     environment = {**(DATED_ENVIRONMENT if asset.kind.dated else {}), **function.environment}
+    long_minutes = LONG_FAN_OUT_MINUTES if asset.fan_out else LONG_MINUTES
     return fill(
         "asset.yaml",
         id=logical_id(asset.name),
@@ -93,7 +130,24 @@ def _asset(asset: Asset) -> str:
         parameter=list(environment.values()),
         schedule=fill(f"{kind}_schedule.yaml", minute=str(function.schedule_minute)),
         table=[table_prefix(table.name) for table in asset.tables],
+        ledger=_ledger(asset),
+        watermark=[last_synced_name(asset.name), first_synced_name(asset.name)],
+        recursion=[fill("recursion.yaml")] if asset.fan_out else [],
+        continuation=[_continuation(asset)] if asset.fan_out else [],
+        long_minutes=f"{long_minutes:g}",
+        long_milliseconds=f"{long_minutes * 60_000:.0f}",
     )
+
+
+def _ledger(asset: Asset) -> str:
+    """Return the keys of an asset's ledger, whatever the month."""
+    month = EARLIEST_DAY
+    return object_key(SYNC_DAYS.name, month, asset.name).replace(month.isoformat(), "*")
+
+
+def _continuation(asset: Asset) -> str:
+    """Return the rights of a function that continues a snapshot for which one run is too short."""
+    return fill("continuation.yaml", name=asset.name, progress=progress_key(asset.name))
 
 
 def _table(table: Table) -> str:
@@ -104,6 +158,7 @@ def _table(table: Table) -> str:
         name=table.name,
         comment=_text(table.comment),
         location=table_prefix(table.name),
+        range=f'"{EARLIEST_DAY},NOW"' if table is SYNC_DAYS else "!Sub ${HistoryStart},NOW",
         partition_location=partition_prefix(table.name, "${!date}"),
         partition_type=_text(PARTITION.type.glue),
         partition_comment=_text(PARTITION.comment),

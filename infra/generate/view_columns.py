@@ -55,10 +55,9 @@ def create_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> N
 
 def _create(table: Table) -> str:
     """Return the statement that creates an empty table."""
-    names = {type_: name for name, type_ in TYPES.items()}
+    names = {type_.arrow: name for name, type_ in TYPES.items()}
     columns = ", ".join(
-        f"{column.name} {names.get(column.type, 'VARCHAR')}"
-        for column in (*table.all_columns, PARTITION)
+        f"{column.name} {names[column.type.arrow]}" for column in (*table.all_columns, PARTITION)
     )
     return f"CREATE TABLE {table.name} ({columns})"
 

@@ -46,10 +46,11 @@ UNNEEDED = (
         ("*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED"),
     ),
     Unneeded(
-        "the other services' models: the functions talk to these four",
+        "the other services' models: the functions talk to these five",
         ("botocore/data/*/**/*",),
         keep=tuple(
-            f"botocore/data/{service}/**/*" for service in ("s3", "secretsmanager", "ssm", "sts")
+            f"botocore/data/{service}/**/*"
+            for service in ("lambda", "s3", "secretsmanager", "ssm", "sts")
         ),
     ),
     Unneeded(

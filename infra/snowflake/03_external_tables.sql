@@ -12,7 +12,7 @@ CREATE OR REPLACE EXTERNAL TABLE "ORGANIZATION" (
   organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
   type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `organization`.',
   name VARCHAR AS (value:"name"::VARCHAR) COMMENT 'Name of the organization.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=organization/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -38,7 +38,7 @@ CREATE OR REPLACE EXTERNAL TABLE workspaces (
   compartment_id VARCHAR AS (value:"compartment_id"::VARCHAR) COMMENT 'Compartment of customer-managed encryption; null where it is not used.',
   external_key_id VARCHAR AS (value:"external_key_id"::VARCHAR) COMMENT 'Customer-managed encryption key; null where none is used.',
   user_profile_id VARCHAR AS (value:"user_profile_id"::VARCHAR) COMMENT 'User profile of the workspace; null when the API did not say.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=workspaces/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -65,7 +65,7 @@ CREATE OR REPLACE EXTERNAL TABLE api_keys (
   scope_workspace_id VARCHAR AS (value:"scope_workspace_id"::VARCHAR) COMMENT 'Workspace of the key, the default one too; null for a key of the whole organization.',
   principal_type VARCHAR AS (value:"principal_type"::VARCHAR) COMMENT 'Kind of principal that the key acts as; null where it has none.',
   principal_id VARCHAR AS (value:"principal_id"::VARCHAR) COMMENT 'User or service account that the key acts as; null where it has none.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=api_keys/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -87,7 +87,7 @@ CREATE OR REPLACE EXTERNAL TABLE invites (
   expires_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"expires_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the invitation expires, UTC.',
   accepted_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"accepted_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the invitation was accepted, UTC; null until then.',
   rbac_group_ids VARCHAR AS (value:"rbac_group_ids"::VARCHAR) COMMENT 'Groups that the person joins: JSON list of identifiers; null when the API did not say.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=invites/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -106,7 +106,7 @@ CREATE OR REPLACE EXTERNAL TABLE users (
   name VARCHAR AS (value:"name"::VARCHAR) COMMENT 'Name of the user.',
   role VARCHAR AS (value:"role"::VARCHAR) COMMENT 'Role of the user in the organization.',
   added_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"added_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the user joined the organization, UTC.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=users/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -123,7 +123,7 @@ CREATE OR REPLACE EXTERNAL TABLE workspace_members (
   organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
   type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `workspace_member`.',
   workspace_role VARCHAR AS (value:"workspace_role"::VARCHAR) COMMENT 'Role of the user in the workspace.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=workspace_members/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -155,7 +155,7 @@ CREATE OR REPLACE EXTERNAL TABLE usage_report (
   cache_creation_ephemeral_1h_input_tokens NUMBER(19, 0) AS (value:"cache_creation_ephemeral_1h_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache that lives an hour.',
   output_tokens NUMBER(19, 0) AS (value:"output_tokens"::NUMBER(19, 0)) COMMENT 'Output tokens.',
   server_tool_use_web_search_requests NUMBER(19, 0) AS (value:"server_tool_use_web_search_requests"::NUMBER(19, 0)) COMMENT 'Number of web searches.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=usage_report/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -179,9 +179,9 @@ CREATE OR REPLACE EXTERNAL TABLE cost_report (
   organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
   ending_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"ending_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'End of the day, exclusive, UTC.',
   currency VARCHAR AS (value:"currency"::VARCHAR) COMMENT 'Currency of the amount; `USD` today.',
-  amount_cents NUMBER(38, 12) AS (value:"amount_cents"::NUMBER(38, 12)) COMMENT 'Cost in cents (hundredths of the currency), exact.',
+  amount_cents NUMBER(38, 12) AS (value:"amount_cents"::NUMBER(38, 12)) COMMENT 'Cost in cents (hundredths of the currency), exact to 10 decimals; a cost with more is refused.',
   amount_usd NUMBER(38, 12) AS (value:"amount_usd"::NUMBER(38, 12)) COMMENT 'Cost in US dollars: amount_cents / 100, exact; null in another currency.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=cost_report/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -219,10 +219,10 @@ CREATE OR REPLACE EXTERNAL TABLE claude_code_usage (
   tokens_output NUMBER(19, 0) AS (value:"tokens_output"::NUMBER(19, 0)) COMMENT 'Output tokens, all models together.',
   tokens_cache_read NUMBER(19, 0) AS (value:"tokens_cache_read"::NUMBER(19, 0)) COMMENT 'Input tokens read from a cache, all models together.',
   tokens_cache_creation NUMBER(19, 0) AS (value:"tokens_cache_creation"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache, all models together.',
-  estimated_cost_amount_cents NUMBER(38, 12) AS (value:"estimated_cost_amount_cents"::NUMBER(38, 12)) COMMENT 'Estimated cost, all models together in cents (hundredths of the currency), exact; not a bill.',
-  estimated_cost_amount_usd NUMBER(38, 12) AS (value:"estimated_cost_amount_usd"::NUMBER(38, 12)) COMMENT 'Estimated cost, all models together in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_amount_cents NUMBER(38, 12) AS (value:"estimated_cost_amount_cents"::NUMBER(38, 12)) COMMENT 'Estimated cost, all models together in cents (hundredths of the currency), not a bill; to 12 decimals: extra of claude_code_model_usage keeps a longer number.',
+  estimated_cost_amount_usd NUMBER(38, 12) AS (value:"estimated_cost_amount_usd"::NUMBER(38, 12)) COMMENT 'Estimated cost, all models together in US dollars: cents / 100, to 12 decimals; null in another currency or where there is none; not a bill.',
   estimated_cost_currency VARCHAR AS (value:"estimated_cost_currency"::VARCHAR) COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=claude_code_usage/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -247,10 +247,10 @@ CREATE OR REPLACE EXTERNAL TABLE claude_code_model_usage (
   tokens_output NUMBER(19, 0) AS (value:"tokens_output"::NUMBER(19, 0)) COMMENT 'Output tokens.',
   tokens_cache_read NUMBER(19, 0) AS (value:"tokens_cache_read"::NUMBER(19, 0)) COMMENT 'Input tokens read from a cache.',
   tokens_cache_creation NUMBER(19, 0) AS (value:"tokens_cache_creation"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache.',
-  estimated_cost_amount_cents NUMBER(38, 12) AS (value:"estimated_cost_amount_cents"::NUMBER(38, 12)) COMMENT 'Estimated cost in cents (hundredths of the currency), exact; not a bill.',
-  estimated_cost_amount_usd NUMBER(38, 12) AS (value:"estimated_cost_amount_usd"::NUMBER(38, 12)) COMMENT 'Estimated cost in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_amount_cents NUMBER(38, 12) AS (value:"estimated_cost_amount_cents"::NUMBER(38, 12)) COMMENT 'Estimated cost in cents (hundredths of the currency), not a bill; to 12 decimals: extra of claude_code_model_usage keeps a longer number.',
+  estimated_cost_amount_usd NUMBER(38, 12) AS (value:"estimated_cost_amount_usd"::NUMBER(38, 12)) COMMENT 'Estimated cost in US dollars: cents / 100, to 12 decimals; null in another currency or where there is none; not a bill.',
   estimated_cost_currency VARCHAR AS (value:"estimated_cost_currency"::VARCHAR) COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=claude_code_model_usage/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)
@@ -260,6 +260,34 @@ CREATE OR REPLACE EXTERNAL TABLE claude_code_model_usage (
   FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
   COPY GRANTS
   COMMENT = 'Claude Code tokens and estimated cost of one record and one model.';
+
+CREATE OR REPLACE EXTERNAL TABLE sync_days (
+  asset VARCHAR AS (value:"asset"::VARCHAR) COMMENT 'Asset that was read.',
+  day DATE AS (value:"day"::DATE) COMMENT 'Day of the asset, UTC.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  in_history BOOLEAN AS (value:"in_history"::BOOLEAN) COMMENT 'Whether the day belongs to the unbroken history; false: an interval read it alone.',
+  first_read_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"first_read_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the day was first read, UTC.',
+  last_read_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"last_read_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the API was last asked for the day, UTC.',
+  last_changed_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"last_changed_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When a read last found other rows, UTC.',
+  times_changed NUMBER(19, 0) AS (value:"times_changed"::NUMBER(19, 0)) COMMENT 'How often a read found other rows of a day that was final, grouped as before.',
+  is_final BOOLEAN AS (value:"is_final"::BOOLEAN) COMMENT 'Whether the day was complete when it was read.',
+  "ROWS" NUMBER(19, 0) AS (value:"rows"::NUMBER(19, 0)) COMMENT 'Rows of the day, all tables together.',
+  bytes NUMBER(19, 0) AS (value:"bytes"::NUMBER(19, 0)) COMMENT 'Size of the day''s objects, all tables together.',
+  digest VARCHAR AS (value:"digest"::VARCHAR) COMMENT 'SHA-256 of the rows of the asset''s first table.',
+  last_run_id VARCHAR AS (value:"last_run_id"::VARCHAR) COMMENT 'Run that last read the day.',
+  grouped_by VARCHAR AS (value:"grouped_by"::VARCHAR) COMMENT 'Dimensions grouped by; null: the asset has none.',
+  bucket_width VARCHAR AS (value:"bucket_width"::VARCHAR) COMMENT 'Length of a time bucket; null: the asset has none.',
+  data_refreshed_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"data_refreshed_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'Until when the API''s data reached, UTC, or null.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=sync_days/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=sync_days/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'What was last read of one day of an asset; its partition is the first of the month.';
 
 CREATE OR REPLACE EXTERNAL TABLE sync_runs (
   run_id VARCHAR AS (value:"run_id"::VARCHAR) COMMENT 'Identifier of the run.',
@@ -286,7 +314,9 @@ CREATE OR REPLACE EXTERNAL TABLE sync_runs (
   error_type VARCHAR AS (value:"error_type"::VARCHAR) COMMENT 'Name of the error; null: there was none.',
   error_message VARCHAR AS (value:"error_message"::VARCHAR) COMMENT 'What happened and what to do; null: no error.',
   request_id VARCHAR AS (value:"request_id"::VARCHAR) COMMENT 'The vendor''s id of the request that failed, or null.',
-  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  lag_days NUMBER(19, 0) AS (value:"lag_days"::NUMBER(19, 0)) COMMENT 'Complete days that the report did not have yet; null: none.',
+  warnings VARCHAR AS (value:"warnings"::VARCHAR) COMMENT 'What was left out or is not as it should be: JSON list of texts.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=sync_runs/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
   PARTITION BY (date)

@@ -4,6 +4,66 @@
 -- for the external tables, after `USE SCHEMA anthropic_lake.loaded` for the native ones.
 
 -- generated:views by `python -m infra.generate` from functions/anthropic_lake/query/views
+CREATE OR REPLACE VIEW lake_organization
+  COMMENT = 'Which organization is the lake''s? One row; null where the ledger knows none, or several.'
+AS
+  SELECT
+    CASE WHEN MIN(organization_id) = MAX(organization_id) THEN MIN(organization_id) END AS organization_id
+  FROM sync_days
+  WHERE
+    date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+    AND date <= CAST(SYSDATE() AS DATE)
+    AND DAY(date) = 1;
+
+CREATE OR REPLACE VIEW coverage
+  COMMENT = 'Which days of each asset are final, open or missing, and which run read each of them last?'
+AS
+  SELECT
+    d.asset,
+    d.date,
+    CASE
+      WHEN COALESCE(r.is_final, FALSE)
+      THEN 'final'
+      WHEN NOT r.asset IS NULL OR d.date = CAST(SYSDATE() AS DATE)
+      THEN 'open'
+      ELSE 'missing'
+    END AS status,
+    r.last_run_id,
+    r.last_read_at
+  FROM (
+    SELECT
+      f.asset,
+      CAST(DATEADD(DAY, -CAST(t.n AS BIGINT), CAST(SYSDATE() AS DATE)) AS DATE) AS date
+    FROM (
+      SELECT
+        asset,
+        COALESCE(MIN(CASE WHEN in_history THEN day END), MIN(day)) AS first_day
+      FROM sync_days
+      WHERE
+        date BETWEEN CAST('2023-01-01' AS DATE) AND CAST(SYSDATE() AS DATE)
+        AND DAY(date) = 1
+        AND day BETWEEN CAST('2023-01-01' AS DATE) AND CAST(SYSDATE() AS DATE)
+      GROUP BY
+        asset
+    ) AS f
+    CROSS JOIN TABLE(FLATTEN(INPUT => ARRAY_GENERATE_RANGE(0, 9999 + 1))) AS t(seq, key, path, index, n, this)
+    WHERE
+      DATEADD(DAY, -CAST(t.n AS BIGINT), CAST(SYSDATE() AS DATE)) >= f.first_day
+  ) AS d
+  LEFT JOIN (
+    SELECT
+      asset,
+      day,
+      is_final,
+      last_run_id,
+      last_read_at
+    FROM sync_days
+    WHERE
+      date BETWEEN CAST('2023-01-01' AS DATE) AND CAST(SYSDATE() AS DATE)
+      AND DAY(date) = 1
+  ) AS r
+    ON r.asset = d.asset AND r.day = d.date;
+
 CREATE OR REPLACE VIEW api_keys_current
   COMMENT = 'What does the latest snapshot of api_keys say?'
 AS
@@ -25,28 +85,177 @@ AS
     principal_type,
     principal_id,
     extra
-  FROM api_keys
+  FROM (
+    SELECT
+      s.date,
+      s.id,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.type,
+      s.name,
+      s.status,
+      s.partial_key_hint,
+      s.created_at,
+      s.expires_at,
+      s.created_by_id,
+      s.created_by_type,
+      s.workspace_id,
+      s.scope_type,
+      s.scope_workspace_id,
+      s.principal_type,
+      s.principal_id,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.id
+        ORDER BY s.date, s.id, s.organization_id, s.type, s.name, s.status, s.partial_key_hint, s.created_at, s.expires_at, s.created_by_id, s.created_by_type, s.workspace_id, s.scope_type, s.scope_workspace_id, s.principal_type, s.principal_id, s.extra
+      ) AS copy_number
+    FROM api_keys AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
+        SELECT
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'api_keys'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM api_keys
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-    AND date = (
-      SELECT
-        MAX(snapshot_date)
-      FROM (
+    copy_number = 1;
+
+CREATE OR REPLACE VIEW invites_current
+  COMMENT = 'What does the latest snapshot of invites say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    email,
+    role,
+    status,
+    invited_at,
+    expires_at,
+    accepted_at,
+    rbac_group_ids,
+    extra
+  FROM (
+    SELECT
+      s.date,
+      s.id,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.type,
+      s.email,
+      s.role,
+      s.status,
+      s.invited_at,
+      s.expires_at,
+      s.accepted_at,
+      s.rbac_group_ids,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.id
+        ORDER BY s.date, s.id, s.organization_id, s.type, s.email, s.role, s.status, s.invited_at, s.expires_at, s.accepted_at, s.rbac_group_ids, s.extra
+      ) AS copy_number
+    FROM invites AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
         SELECT
-          MAX(interval_start) AS snapshot_date
-        FROM sync_runs
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
-          AND asset = 'api_keys'
-          AND status = 'succeeded'
-        UNION ALL
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'invites'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM invites
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
+  WHERE
+    copy_number = 1;
+
+CREATE OR REPLACE VIEW organization_current
+  COMMENT = 'What does the latest snapshot of organization say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    name,
+    extra
+  FROM (
+    SELECT
+      s.date,
+      s.id,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.type,
+      s.name,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.id
+        ORDER BY s.date, s.id, s.organization_id, s.type, s.name, s.extra
+      ) AS copy_number
+    FROM "ORGANIZATION" AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
         SELECT
-          MAX(date) AS snapshot_date
-        FROM api_keys
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-      ) AS candidates
-    );
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'organization'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM "ORGANIZATION"
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
+  WHERE
+    copy_number = 1;
 
 CREATE OR REPLACE VIEW users_current
   COMMENT = 'What does the latest snapshot of users say?'
@@ -61,125 +270,106 @@ AS
     role,
     added_at,
     extra
-  FROM users
-  WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-    AND date = (
-      SELECT
-        MAX(snapshot_date)
-      FROM (
-        SELECT
-          MAX(interval_start) AS snapshot_date
-        FROM sync_runs
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
-          AND asset = 'users'
-          AND status = 'succeeded'
-        UNION ALL
-        SELECT
-          MAX(date) AS snapshot_date
-        FROM users
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-      ) AS candidates
-    );
-
-CREATE OR REPLACE VIEW coverage
-  COMMENT = 'Which days of each asset are final, open or missing, and which run read each of them last?'
-AS
-  SELECT
-    d.asset,
-    d.date,
-    CASE
-      WHEN COALESCE(r.is_final, FALSE)
-      THEN 'final'
-      WHEN NOT r.asset IS NULL OR d.date = CAST(SYSDATE() AS DATE)
-      THEN 'open'
-      ELSE 'missing'
-    END AS status,
-    r.last_run_id,
-    r.last_read_at
   FROM (
     SELECT
-      f.asset,
-      CAST(DATEADD(DAY, CAST(t.n AS BIGINT), f.first_day) AS DATE) AS date
-    FROM (
-      SELECT
-        asset,
-        MIN(interval_start) AS first_day
-      FROM sync_runs
-      GROUP BY
-        asset
-    ) AS f
-    CROSS JOIN TABLE(FLATTEN(INPUT => ARRAY_GENERATE_RANGE(0, 9999 + 1))) AS t(seq, key, path, index, n, this)
+      s.date,
+      s.id,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.type,
+      s.email,
+      s.name,
+      s.role,
+      s.added_at,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.id
+        ORDER BY s.date, s.id, s.organization_id, s.type, s.email, s.name, s.role, s.added_at, s.extra
+      ) AS copy_number
+    FROM users AS s
+    CROSS JOIN lake_organization AS l
     WHERE
-      DATEADD(DAY, CAST(t.n AS BIGINT), f.first_day) <= CAST(SYSDATE() AS DATE)
-  ) AS d
-  LEFT JOIN (
-    SELECT
-      asset,
-      date,
-      MAX_BY(run_id, started_at) AS last_run_id,
-      MAX(finished_at) AS last_read_at,
-      BOOLOR_AGG(
-        last_synced_date >= date
-        OR (
-          "TRIGGER" = 'interval'
-          AND started_at >= CAST(date AS TIMESTAMPNTZ) + INTERVAL '26 HOUR'
-        )
-      ) AS is_final
-    FROM (
-      SELECT
-        s.asset,
-        s.run_id,
-        s."TRIGGER",
-        s.started_at,
-        s.finished_at,
-        s.last_synced_date,
-        CAST(DATEADD(DAY, CAST(t.n AS BIGINT) - 1, s.interval_start) AS DATE) AS date
-      FROM sync_runs AS s
-      CROSS JOIN TABLE(FLATTEN(INPUT => ARRAY_GENERATE_RANGE(1, CAST(GREATEST(s.days_written, 1) AS BIGINT) + 1))) AS t(seq, key, path, index, n, this)
-      WHERE
-        CAST(t.n AS BIGINT) <= s.days_written
-    ) AS days_read
-    GROUP BY
-      asset,
-      date
-  ) AS r
-    ON r.asset = d.asset AND r.date = d.date;
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
+        SELECT
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'users'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM users
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
+  WHERE
+    copy_number = 1;
 
-CREATE OR REPLACE VIEW organization_current
-  COMMENT = 'What does the latest snapshot of organization say?'
+CREATE OR REPLACE VIEW workspace_members_current
+  COMMENT = 'What does the latest snapshot of workspace_members say?'
 AS
   SELECT
     date,
-    id,
+    workspace_id,
+    user_id,
     organization_id,
     type,
-    name,
+    workspace_role,
     extra
-  FROM "ORGANIZATION"
+  FROM (
+    SELECT
+      s.date,
+      s.workspace_id,
+      s.user_id,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.type,
+      s.workspace_role,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.workspace_id, s.user_id
+        ORDER BY s.date, s.workspace_id, s.user_id, s.organization_id, s.type, s.workspace_role, s.extra
+      ) AS copy_number
+    FROM workspace_members AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
+        SELECT
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'workspace_members'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM workspace_members
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-    AND date = (
-      SELECT
-        MAX(snapshot_date)
-      FROM (
-        SELECT
-          MAX(interval_start) AS snapshot_date
-        FROM sync_runs
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
-          AND asset = 'organization'
-          AND status = 'succeeded'
-        UNION ALL
-        SELECT
-          MAX(date) AS snapshot_date
-        FROM "ORGANIZATION"
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-      ) AS candidates
-    );
+    copy_number = 1;
 
 CREATE OR REPLACE VIEW workspaces_current
   COMMENT = 'What does the latest snapshot of workspaces say?'
@@ -201,109 +391,66 @@ AS
     external_key_id,
     user_profile_id,
     extra
-  FROM workspaces
+  FROM (
+    SELECT
+      s.date,
+      s.id,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.type,
+      s.name,
+      s.created_at,
+      s.archived_at,
+      s.display_color,
+      s.data_residency_workspace_geo,
+      s.data_residency_default_inference_geo,
+      s.data_residency_allowed_inference_geos,
+      s.tags,
+      s.compartment_id,
+      s.external_key_id,
+      s.user_profile_id,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.id
+        ORDER BY s.date, s.id, s.organization_id, s.type, s.name, s.created_at, s.archived_at, s.display_color, s.data_residency_workspace_geo, s.data_residency_default_inference_geo, s.data_residency_allowed_inference_geos, s.tags, s.compartment_id, s.external_key_id, s.user_profile_id, s.extra
+      ) AS copy_number
+    FROM workspaces AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
+        SELECT
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'workspaces'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM workspaces
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
   WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-    AND date = (
-      SELECT
-        MAX(snapshot_date)
-      FROM (
-        SELECT
-          MAX(interval_start) AS snapshot_date
-        FROM sync_runs
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
-          AND asset = 'workspaces'
-          AND status = 'succeeded'
-        UNION ALL
-        SELECT
-          MAX(date) AS snapshot_date
-        FROM workspaces
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-      ) AS candidates
-    );
-
-CREATE OR REPLACE VIEW invites_current
-  COMMENT = 'What does the latest snapshot of invites say?'
-AS
-  SELECT
-    date,
-    id,
-    organization_id,
-    type,
-    email,
-    role,
-    status,
-    invited_at,
-    expires_at,
-    accepted_at,
-    rbac_group_ids,
-    extra
-  FROM invites
-  WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-    AND date = (
-      SELECT
-        MAX(snapshot_date)
-      FROM (
-        SELECT
-          MAX(interval_start) AS snapshot_date
-        FROM sync_runs
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
-          AND asset = 'invites'
-          AND status = 'succeeded'
-        UNION ALL
-        SELECT
-          MAX(date) AS snapshot_date
-        FROM invites
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-      ) AS candidates
-    );
-
-CREATE OR REPLACE VIEW workspace_members_current
-  COMMENT = 'What does the latest snapshot of workspace_members say?'
-AS
-  SELECT
-    date,
-    workspace_id,
-    user_id,
-    organization_id,
-    type,
-    workspace_role,
-    extra
-  FROM workspace_members
-  WHERE
-    date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-    AND date = (
-      SELECT
-        MAX(snapshot_date)
-      FROM (
-        SELECT
-          MAX(interval_start) AS snapshot_date
-        FROM sync_runs
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '3 DAY'
-          AND asset = 'workspace_members'
-          AND status = 'succeeded'
-        UNION ALL
-        SELECT
-          MAX(date) AS snapshot_date
-        FROM workspace_members
-        WHERE
-          date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
-      ) AS candidates
-    );
+    copy_number = 1;
 
 CREATE OR REPLACE VIEW claude_code_daily
   COMMENT = 'What did each person do with Claude Code each day, and what did it cost (estimated)?'
 AS
   SELECT
     c.date,
-    c.organization_id,
-    COALESCE(c.actor_email_address, o.email, c.actor_api_key_name) AS person,
+    COALESCE(c.organization_id, l.organization_id) AS organization_id,
+    COALESCE(LOWER(c.actor_email_address), o.email, c.actor_api_key_name) AS person,
     CAST(SUM(c.core_metrics_num_sessions) AS BIGINT) AS sessions,
     CAST(SUM(c.core_metrics_lines_of_code_added) AS BIGINT) AS lines_added,
     CAST(SUM(c.core_metrics_lines_of_code_removed) AS BIGINT) AS lines_removed,
@@ -319,13 +466,26 @@ AS
     CAST(SUM(c.tokens_output) AS BIGINT) AS output_tokens,
     CAST(SUM(c.tokens_cache_read) AS BIGINT) AS cache_read_tokens,
     CAST(SUM(c.tokens_cache_creation) AS BIGINT) AS cache_creation_tokens,
-    SUM(c.estimated_cost_amount_usd) AS estimated_cost_usd
+    SUM(c.estimated_cost_amount_usd) AS estimated_cost_usd,
+    COUNT(
+      CASE
+        WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
+        THEN 1
+      END
+    ) AS estimates_in_other_currencies,
+    MIN(
+      CASE
+        WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
+        THEN c.estimated_cost_currency
+      END
+    ) AS other_currency
   FROM claude_code_usage AS c
+  CROSS JOIN lake_organization AS l
   LEFT JOIN (
     SELECT
       k.organization_id,
       k.name,
-      MIN(u.email) AS email
+      MIN(LOWER(u.email)) AS email
     FROM api_keys_current AS k
     LEFT JOIN users_current AS u
       ON u.id = k.created_by_id
@@ -337,7 +497,7 @@ AS
       COUNT(DISTINCT COALESCE(k.created_by_id, k.id)) = 1
   ) AS o
     ON o.name = c.actor_api_key_name
-    AND COALESCE(o.organization_id, '') = COALESCE(c.organization_id, '')
+    AND COALESCE(o.organization_id, '') = COALESCE(c.organization_id, l.organization_id, '')
   GROUP BY
     1,
     2,
@@ -375,8 +535,23 @@ AS
     c.model,
     c.cost_type,
     c.token_type,
-    SUM(c.amount_usd) AS cost_usd
-  FROM cost_report AS c
+    SUM(c.amount_usd) AS cost_usd,
+    c.currency,
+    CAST(SUM(c.amount_cents) * 0.01 AS DECIMAL(38, 12)) AS cost
+  FROM (
+    SELECT
+      r.date,
+      COALESCE(r.organization_id, l.organization_id) AS organization_id,
+      r.workspace_id,
+      r.model,
+      r.cost_type,
+      r.token_type,
+      r.currency,
+      r.amount_usd,
+      r.amount_cents
+    FROM cost_report AS r
+    CROSS JOIN lake_organization AS l
+  ) AS c
   LEFT JOIN workspace_names AS w
     ON COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
     AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '')
@@ -387,13 +562,14 @@ AS
     4,
     5,
     6,
-    7;
+    7,
+    9;
 
 CREATE OR REPLACE VIEW focus_cost_and_usage
   COMMENT = 'What does the cost look like in the FinOps Foundation''s FOCUS 1.2 (Cost and Usage)?'
 AS
   SELECT
-    COALESCE(c.organization_id, o.id) AS BillingAccountId,
+    c.billed_organization_id AS BillingAccountId,
     o.name AS BillingAccountName,
     c.cost AS BilledCost,
     c.currency AS BillingCurrency,
@@ -430,19 +606,21 @@ AS
     c.token_type AS x_TokenType
   FROM (
     SELECT
-      *,
-      CAST(amount_cents * 0.01 AS DECIMAL(38, 12)) AS cost,
-      CAST(DATE_TRUNC('MONTH', date) AS TIMESTAMPNTZ) AS month_start
-    FROM cost_report
+      r.*,
+      COALESCE(r.organization_id, l.organization_id) AS billed_organization_id,
+      CAST(r.amount_cents * 0.01 AS DECIMAL(38, 12)) AS cost,
+      CAST(DATE_TRUNC('MONTH', r.date) AS TIMESTAMPNTZ) AS month_start
+    FROM cost_report AS r
+    CROSS JOIN lake_organization AS l
   ) AS c
   LEFT JOIN organization_current AS o
-    ON o.id = COALESCE(c.organization_id, o.id)
+    ON o.id = c.billed_organization_id
   LEFT JOIN workspace_names AS w
-    ON COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
+    ON COALESCE(w.organization_id, '') = COALESCE(c.billed_organization_id, '')
     AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '')
   LEFT JOIN workspaces_current AS t
     ON t.id = w.workspace_id
-    AND COALESCE(t.organization_id, '') = COALESCE(c.organization_id, '');
+    AND COALESCE(t.organization_id, '') = COALESCE(c.billed_organization_id, '');
 
 CREATE OR REPLACE VIEW usage_daily
   COMMENT = 'How many tokens were used each day, by workspace, API key, model and the other dimensions?'
@@ -480,8 +658,8 @@ AS
     ) AS cache_hit_ratio
   FROM (
     SELECT
-      date,
-      organization_id,
+      r.date,
+      COALESCE(r.organization_id, l.organization_id) AS organization_id,
       grouped_by,
       workspace_id,
       api_key_id,
@@ -499,7 +677,8 @@ AS
       ) AS BIGINT) AS cache_creation_input_tokens,
       CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
       CAST(SUM(server_tool_use_web_search_requests) AS BIGINT) AS web_search_requests
-    FROM usage_report
+    FROM usage_report AS r
+    CROSS JOIN lake_organization AS l
     GROUP BY
       1,
       2,

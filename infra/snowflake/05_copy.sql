@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS "ORGANIZATION" (
   organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
   type VARCHAR COMMENT 'Always `organization`.',
   name VARCHAR COMMENT 'Name of the organization.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS workspaces (
   compartment_id VARCHAR COMMENT 'Compartment of customer-managed encryption; null where it is not used.',
   external_key_id VARCHAR COMMENT 'Customer-managed encryption key; null where none is used.',
   user_profile_id VARCHAR COMMENT 'User profile of the workspace; null when the API did not say.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS api_keys (
   scope_workspace_id VARCHAR COMMENT 'Workspace of the key, the default one too; null for a key of the whole organization.',
   principal_type VARCHAR COMMENT 'Kind of principal that the key acts as; null where it has none.',
   principal_id VARCHAR COMMENT 'User or service account that the key acts as; null where it has none.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -72,7 +72,7 @@ CREATE TABLE IF NOT EXISTS invites (
   expires_at TIMESTAMP_NTZ(6) COMMENT 'When the invitation expires, UTC.',
   accepted_at TIMESTAMP_NTZ(6) COMMENT 'When the invitation was accepted, UTC; null until then.',
   rbac_group_ids VARCHAR COMMENT 'Groups that the person joins: JSON list of identifiers; null when the API did not say.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS users (
   name VARCHAR COMMENT 'Name of the user.',
   role VARCHAR COMMENT 'Role of the user in the organization.',
   added_at TIMESTAMP_NTZ(6) COMMENT 'When the user joined the organization, UTC.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -98,7 +98,7 @@ CREATE TABLE IF NOT EXISTS workspace_members (
   organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
   type VARCHAR COMMENT 'Always `workspace_member`.',
   workspace_role VARCHAR COMMENT 'Role of the user in the workspace.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -125,7 +125,7 @@ CREATE TABLE IF NOT EXISTS usage_report (
   cache_creation_ephemeral_1h_input_tokens NUMBER(19, 0) COMMENT 'Input tokens written to a cache that lives an hour.',
   output_tokens NUMBER(19, 0) COMMENT 'Output tokens.',
   server_tool_use_web_search_requests NUMBER(19, 0) COMMENT 'Number of web searches.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -144,9 +144,9 @@ CREATE TABLE IF NOT EXISTS cost_report (
   organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
   ending_at TIMESTAMP_NTZ(6) COMMENT 'End of the day, exclusive, UTC.',
   currency VARCHAR COMMENT 'Currency of the amount; `USD` today.',
-  amount_cents NUMBER(38, 12) COMMENT 'Cost in cents (hundredths of the currency), exact.',
+  amount_cents NUMBER(38, 12) COMMENT 'Cost in cents (hundredths of the currency), exact to 10 decimals; a cost with more is refused.',
   amount_usd NUMBER(38, 12) COMMENT 'Cost in US dollars: amount_cents / 100, exact; null in another currency.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -179,10 +179,10 @@ CREATE TABLE IF NOT EXISTS claude_code_usage (
   tokens_output NUMBER(19, 0) COMMENT 'Output tokens, all models together.',
   tokens_cache_read NUMBER(19, 0) COMMENT 'Input tokens read from a cache, all models together.',
   tokens_cache_creation NUMBER(19, 0) COMMENT 'Input tokens written to a cache, all models together.',
-  estimated_cost_amount_cents NUMBER(38, 12) COMMENT 'Estimated cost, all models together in cents (hundredths of the currency), exact; not a bill.',
-  estimated_cost_amount_usd NUMBER(38, 12) COMMENT 'Estimated cost, all models together in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_amount_cents NUMBER(38, 12) COMMENT 'Estimated cost, all models together in cents (hundredths of the currency), not a bill; to 12 decimals: extra of claude_code_model_usage keeps a longer number.',
+  estimated_cost_amount_usd NUMBER(38, 12) COMMENT 'Estimated cost, all models together in US dollars: cents / 100, to 12 decimals; null in another currency or where there is none; not a bill.',
   estimated_cost_currency VARCHAR COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
@@ -202,14 +202,37 @@ CREATE TABLE IF NOT EXISTS claude_code_model_usage (
   tokens_output NUMBER(19, 0) COMMENT 'Output tokens.',
   tokens_cache_read NUMBER(19, 0) COMMENT 'Input tokens read from a cache.',
   tokens_cache_creation NUMBER(19, 0) COMMENT 'Input tokens written to a cache.',
-  estimated_cost_amount_cents NUMBER(38, 12) COMMENT 'Estimated cost in cents (hundredths of the currency), exact; not a bill.',
-  estimated_cost_amount_usd NUMBER(38, 12) COMMENT 'Estimated cost in US dollars: cents / 100, exact; null in another currency or where there is none; not a bill.',
+  estimated_cost_amount_cents NUMBER(38, 12) COMMENT 'Estimated cost in cents (hundredths of the currency), not a bill; to 12 decimals: extra of claude_code_model_usage keeps a longer number.',
+  estimated_cost_amount_usd NUMBER(38, 12) COMMENT 'Estimated cost in US dollars: cents / 100, to 12 decimals; null in another currency or where there is none; not a bill.',
   estimated_cost_currency VARCHAR COMMENT 'Currency of the estimate; `USD` today; null when models differ or there is none.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
   COMMENT = 'Claude Code tokens and estimated cost of one record and one model.';
+
+CREATE TABLE IF NOT EXISTS sync_days (
+  asset VARCHAR COMMENT 'Asset that was read.',
+  day DATE COMMENT 'Day of the asset, UTC.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  in_history BOOLEAN COMMENT 'Whether the day belongs to the unbroken history; false: an interval read it alone.',
+  first_read_at TIMESTAMP_NTZ(6) COMMENT 'When the day was first read, UTC.',
+  last_read_at TIMESTAMP_NTZ(6) COMMENT 'When the API was last asked for the day, UTC.',
+  last_changed_at TIMESTAMP_NTZ(6) COMMENT 'When a read last found other rows, UTC.',
+  times_changed NUMBER(19, 0) COMMENT 'How often a read found other rows of a day that was final, grouped as before.',
+  is_final BOOLEAN COMMENT 'Whether the day was complete when it was read.',
+  "ROWS" NUMBER(19, 0) COMMENT 'Rows of the day, all tables together.',
+  bytes NUMBER(19, 0) COMMENT 'Size of the day''s objects, all tables together.',
+  digest VARCHAR COMMENT 'SHA-256 of the rows of the asset''s first table.',
+  last_run_id VARCHAR COMMENT 'Run that last read the day.',
+  grouped_by VARCHAR COMMENT 'Dimensions grouped by; null: the asset has none.',
+  bucket_width VARCHAR COMMENT 'Length of a time bucket; null: the asset has none.',
+  data_refreshed_at TIMESTAMP_NTZ(6) COMMENT 'Until when the API''s data reached, UTC, or null.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'What was last read of one day of an asset; its partition is the first of the month.';
 
 CREATE TABLE IF NOT EXISTS sync_runs (
   run_id VARCHAR COMMENT 'Identifier of the run.',
@@ -236,16 +259,19 @@ CREATE TABLE IF NOT EXISTS sync_runs (
   error_type VARCHAR COMMENT 'Name of the error; null: there was none.',
   error_message VARCHAR COMMENT 'What happened and what to do; null: no error.',
   request_id VARCHAR COMMENT 'The vendor''s id of the request that failed, or null.',
-  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; null when there are none.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  lag_days NUMBER(19, 0) COMMENT 'Complete days that the report did not have yet; null: none.',
+  warnings VARCHAR COMMENT 'What was left out or is not as it should be: JSON list of texts.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
   COMMENT = 'One run of the extractor for one asset.';
 -- /generated:native_tables
 
--- Deletes the days from first_day up to end_day (exclusive) and loads what the lake has of them:
--- every table or none of them. Run twice, it does the same. A day with no object, or with an
--- object of no rows, is empty afterwards.
+-- Deletes the days from the first of first_day's month up to end_day (exclusive) and loads what the
+-- lake has of them: every table or none of them. Whole months, because the ledger (sync_days) is
+-- partitioned by the first day of the month. Run twice, it does the same. A day with no object, or
+-- with an object of no rows, is empty afterwards.
 --
 -- MATCH_BY_COLUMN_NAME: older files lack younger columns, which are then null. FORCE: COPY would
 -- skip the objects it has loaded before and that have not changed since, and their rows have just
@@ -254,7 +280,7 @@ CREATE TABLE IF NOT EXISTS sync_runs (
 CREATE OR REPLACE PROCEDURE anthropic_lake.loaded.reload(first_day DATE, end_day DATE)
   RETURNS VARCHAR
   LANGUAGE SQL
-  COMMENT = 'Loads the days of all tables again, from the first up to the end (exclusive).'
+  COMMENT = 'Loads the days of all tables again, from the first of a month up to the end (exclusive).'
   EXECUTE AS CALLER
 AS
 $$
@@ -263,9 +289,9 @@ DECLARE
     SELECT LOWER(table_name) AS name
     FROM anthropic_lake.information_schema.tables
     WHERE table_schema = 'LOADED' AND table_type = 'BASE TABLE';
-  first_text VARCHAR DEFAULT TO_CHAR(first_day, 'YYYY-MM-DD');
+  first_text VARCHAR DEFAULT TO_CHAR(DATE_TRUNC('month', first_day), 'YYYY-MM-DD');
   end_text VARCHAR DEFAULT TO_CHAR(end_day, 'YYYY-MM-DD');
-  each_day DATE DEFAULT first_day;
+  each_day DATE DEFAULT DATE_TRUNC('month', first_day);
   days VARCHAR DEFAULT '';
   name VARCHAR;
   statement VARCHAR;
@@ -313,13 +339,13 @@ $$;
 -- Once: all history, a year at most at a time.
 -- CALL anthropic_lake.loaded.reload('2026-01-01', CURRENT_DATE + 1);
 
--- Every morning: all days that a scheduled run reads again (30), and a few more. Serverless; it
+-- Every morning: all days that a scheduled run reads again (30), and more. Serverless; it
 -- needs EXECUTE MANAGED TASK, or name a warehouse instead (WAREHOUSE = ...).
 CREATE OR REPLACE TASK anthropic_lake.loaded.reload_daily
   SCHEDULE = 'USING CRON 0 6 * * * UTC'
   USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = 'XSMALL'
   TIMEZONE = 'UTC'
-  COMMENT = 'Loads the last 35 days of all tables again.'
+  COMMENT = 'Loads the last 35 days of all tables again, and those before in the same month.'
 AS
   CALL anthropic_lake.loaded.reload(CURRENT_DATE - 35, CURRENT_DATE + 1);
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from anthropic_lake.assets import ASSETS
-from tests.athena.conftest import FINAL, QUIET, RESTATED, TODAY, Deployed
+from tests.athena.conftest import FINAL, MORNINGS, QUIET, RESTATED, TODAY, Deployed
 from tests.simulator import Organization
 
 DAYS = f"date BETWEEN DATE '{FINAL[0]}' AND DATE '{FINAL[-1]}'"
@@ -130,8 +130,8 @@ def test_times_to_the_microsecond(deployed: Deployed, organization: Organization
     assert any(at.microsecond % 1000 for at in expected.values())
 
 
-def test_the_runs_of_the_functions(deployed: Deployed) -> None:
-    sql = f"SELECT asset, status FROM sync_runs WHERE date >= DATE '{TODAY}'"
+def test_the_runs_of_three_mornings(deployed: Deployed) -> None:
+    sql = f"SELECT asset, status FROM sync_runs WHERE date >= DATE '{MORNINGS[0]:%Y-%m-%d}'"
     runs = Counter(deployed.ask(sql).rows)
     assert runs.pop(("invites", "failed")) == 1
     assert runs == {(name, "succeeded"): 2 if name == "invites" else 3 for name in ASSETS}

@@ -15,6 +15,7 @@ import pytest
 from trino.exceptions import TrinoUserError
 
 from anthropic_lake.lake.aws import S3Lake
+from anthropic_lake.lake.layout import object_key
 from anthropic_lake.lake.objects import write_day
 from anthropic_lake.query.catalog import TABLES
 from anthropic_lake.schema.table import Column, Table
@@ -23,6 +24,7 @@ from tests.athena.conftest import TODAY, Deployed, Listed
 
 DAY = TODAY - timedelta(days=20)
 THREE_DAYS = [TODAY - timedelta(days=days) for days in (3, 2, 1)]
+MONTHS = [TODAY.replace(day=1), (TODAY.replace(day=1) - timedelta(days=1)).replace(day=1)]
 SINCE = f"date >= DATE '{THREE_DAYS[0]}'"
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 DIGITS = Decimal("12345678901234567890123456.123456789012")  # all 38
@@ -34,7 +36,9 @@ def table(name: str) -> Table:
 
 def put(deployed: Deployed, written: Table, day: date, *rows: dict[str, Any]) -> None:
     lake = S3Lake(deployed.aws.client("s3"), deployed.bucket, "")
-    write_day(lake, written, day, pa.Table.from_pylist(list(rows), schema=written.schema), {})
+    table_rows = pa.Table.from_pylist(list(rows), schema=written.schema)
+    standing = lake.head(object_key(written.name, day))
+    write_day(lake, written, day, table_rows, {}, standing=standing)
 
 
 # --- pruning
@@ -81,9 +85,21 @@ def test_a_current_view_looks_at_three_months(aged: Deployed, listed: Listed) ->
     with listed() as prefixes:
         aged.ask("SELECT * FROM users_current")
     tables = Counter(prefix.split("/")[0] for prefix in prefixes)
-    assert tables.keys() == {"asset=users", "asset=sync_runs"}
+    assert tables.keys() == {"asset=users", "asset=sync_days"}
     assert tables["asset=users"] <= 92
-    assert tables["asset=sync_runs"] == 3
+    assert {prefix for prefix in prefixes if "sync_days" in prefix} == {
+        f"asset=sync_days/date={month}/" for month in MONTHS
+    }
+
+
+def test_coverage_looks_at_the_months_of_the_ledger(aged: Deployed, listed: Listed) -> None:
+    with listed() as prefixes:
+        aged.ask("SELECT * FROM coverage")
+    months = {
+        f"{year}-{month:02}-01" for year in range(2023, TODAY.year + 1) for month in range(1, 13)
+    }
+    expected = {f"asset=sync_days/date={month}/" for month in months if month <= str(TODAY)}
+    assert prefixes.keys() == expected
 
 
 def test_a_month_of_two_years_lists_only_its_partitions(aged: Deployed, listed: Listed) -> None:

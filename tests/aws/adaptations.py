@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import json
+from fnmatch import fnmatchcase
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import boto3
+import flask
 from moto import settings
 from moto.awslambda.responses import LambdaResponse
 from moto.core.config import default_user_config
@@ -44,7 +46,7 @@ NOT_FOUND = 404
 PARTITION = "aws"
 JSON_SERVICES = ("lambda", "secretsmanager", "ssm")
 PERMISSIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
-CONTEXT = {"aws:SecureTransport": "true"}  # what a request to AWS would carry; ours is plain HTTP
+SECURE = "true"  # what a request to AWS would say of itself; ours is plain HTTP
 
 
 def replace(owner: object, name: str, replacement: object) -> None:
@@ -173,13 +175,22 @@ def _conditional() -> Callable[..., PermissionResult]:
 
 
 def _holds(condition: Mapping[str, Mapping[str, Any]]) -> bool:
-    for operator, tests in condition.items():
-        for key, expected in tests.items():
-            if operator not in ("Bool", "StringEquals") or key not in CONTEXT:
-                raise NotImplementedError(f"{operator} {key}: not simulated")
-            if CONTEXT[key] not in [str(value).lower() for value in _listed(expected)]:
-                return False
-    return True
+    return all(
+        _matches(operator, key, [str(value) for value in _listed(expected)])
+        for operator, tests in condition.items()
+        for key, expected in tests.items()
+    )
+
+
+def _matches(operator: str, key: str, expected: list[str]) -> bool:
+    match operator, key:
+        case "Bool", "aws:SecureTransport":
+            return SECURE in [value.lower() for value in expected]
+        case "StringLike", "s3:prefix":  # which only a request that lists objects has
+            prefix = flask.request.args.get("prefix")
+            return prefix is not None and any(fnmatchcase(prefix, value) for value in expected)
+        case _:
+            raise NotImplementedError(f"{operator} {key}: not simulated")
 
 
 def _hiding_absence(name: str) -> Callable[..., Any]:

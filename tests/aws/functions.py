@@ -63,7 +63,8 @@ class Sandboxes:
             function = self.get_function(function_name, qualifier)
             event = json.loads(body or "{}")
             if headers.get("X-Amz-Invocation-Type") == "Event":
-                sandboxes.deliver(function, event)
+                arguments = (function, event)
+                threading.Thread(target=sandboxes.deliver, args=arguments, daemon=True).start()
                 return b""
             return _answer(sandboxes.invoke(function, event), response_headers)
 
@@ -77,7 +78,7 @@ class Sandboxes:
     def deliver(self, function: LambdaFunction, event: object) -> None:
         """Run the handler as for an asynchronous invocation: retries, then the destination.
 
-        Lambda does so later and with minutes between; here it has happened when this returns.
+        Lambda waits minutes between; here one follows the other.
         """
         configs = function.event_invoke_config
         config = configs[-1].config if configs else {}

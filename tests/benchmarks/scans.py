@@ -146,10 +146,10 @@ class _Tables(StoredLake):
         found: set[str] = self.__dict__.setdefault("_used", set())
         return found
 
-    def dataset(self, table: Any) -> Any:
+    def dataset(self, table: Any, objects: Any) -> Any:
         """Open a table, and its files' footers now: opened during a scan, they may hang."""
         self.used.add(table.name)
-        dataset = super().dataset(table)
+        dataset = super().dataset(table, objects)
         for fragment in dataset.get_fragments():
             fragment.ensure_complete_metadata()
         return dataset

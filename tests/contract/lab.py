@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import Asset
-from anthropic_lake.lake.local import LocalLake, LocalWatermark
+from anthropic_lake.cli.place import local_place, open_to_write
 from anthropic_lake.settings import Settings, read_settings
 from anthropic_lake.sync.extractor import Extractor
-from anthropic_lake.sync.request import Interval, Request
+from anthropic_lake.sync.ownership import Place
+from anthropic_lake.sync.request import Interval, Request, read_event
 from anthropic_lake.sync.runs import Run
 from tests.simulator import AdminApiServer
 
@@ -39,6 +40,9 @@ class Lab:
     environment: dict[str, str] = field(default_factory=dict)
     secret: Callable[[], str] = lambda: KEY
 
+    def place_to_write(self) -> Place:
+        return local_place(self.root)
+
     @property
     def settings(self) -> Settings:
         history_start = (TODAY - timedelta(days=4)).isoformat()
@@ -58,24 +62,24 @@ class Lab:
         name: str,
         interval: tuple[date, date] | None = None,
         *,
+        event: Json | None = None,
         time_left: Callable[[], float] = lambda: float("inf"),
     ) -> Run:
-        """Run one asset; a failed run raises, and is the last of `failed`."""
+        """Run one asset on schedule, for an interval, or as an event says; a failed run raises."""
         connection = Connection(self.secret, Pace(10**9), self.api.url)
         connection.http.trust_env = False
         extractor = Extractor(
             self.settings,
             connection,
-            LocalLake(self.root),
-            LocalWatermark(self.root),
+            self.place_to_write(),
             clock=lambda: self.now,
             sleep=lambda _seconds: None,  # what a run waits for is proven in unit/test_api.py
         )
-        request = Request(
-            "interval" if interval else "schedule",
-            self.now,
-            Interval(*interval) if interval else None,
-        )
+        request = Request("schedule", self.now)
+        if interval:
+            request = Request("interval", self.now, Interval(*interval))
+        elif event is not None:
+            request = read_event(event, self.now)
         run = extractor.new_run(self.asset(name), request)
         try:
             extractor.run(self.asset(name), request, run, time_left=time_left)
@@ -115,17 +119,33 @@ class Lab:
         return date.fromisoformat(path.read_text().strip()) if path.exists() else None
 
     def objects(self) -> dict[str, str]:
-        """Every object but those of sync_runs, with what tells whether it was put again."""
+        """Every object of an asset's tables, with what tells whether it was put again."""
         return {
             name: f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.stat().st_ino}"
             for name, path in self.files()
-            if not name.startswith("asset=sync_runs")
+            if not name.startswith(
+                ("asset=sync_", "_lake.json", "_watermarks/lake_id", "_progress/")
+            )
         }
 
     def files(self) -> Iterator[tuple[str, Path]]:
         for path in sorted(self.root.rglob("*")):
             if path.is_file():
                 yield path.relative_to(self.root).as_posix(), path
+
+
+@dataclass
+class S3Lab(Lab):
+    """A lake in a bucket, opened as the command line does, by the variables of the process.
+
+    Args:
+        address: s3://bucket/prefix.
+    """
+
+    address: str = ""
+
+    def place_to_write(self) -> Place:
+        return open_to_write(self.address, self.settings)
 
 
 def each_day(first: date, last: date) -> list[date]:

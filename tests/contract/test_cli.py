@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,8 +18,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from anthropic_lake.assets import ASSETS
+from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.cli.main import main
+from anthropic_lake.sync.extractor import Extractor
 from tests.aws.embedded import EmbeddedAws
 from tests.contract.lab import KEY, Lab
 from tests.simulator import AdminApiServer, Fault, Organization
@@ -107,7 +110,7 @@ def test_an_interval_without_names_is_for_all_dated_assets(shell: Shell, today: 
     assert code == 0
     assert [row["asset"] for row in shell.lab.runs()] == DATED
     assert {row["days_written"] for row in shell.lab.runs()} == {2}
-    assert not (shell.lake / "_watermarks").exists()
+    assert [path.name for path in (shell.lake / "_watermarks").iterdir()] == ["lake_id"]
 
 
 def test_the_start_of_history_is_an_option(shell: Shell, today: date) -> None:
@@ -214,6 +217,41 @@ def test_a_lake_without_a_name_is_refused(shell: Shell, place: str) -> None:
     assert list(shell.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("place", "advice"),
+    [
+        ("gs://bucket/lake", "a lake is a folder, or s3://bucket/prefix"),
+        ("https://bucket.s3.amazonaws.com/lake", "a lake is a folder, or s3://bucket/prefix"),
+        ("arn:aws:s3:::bucket", "a lake is a folder, or s3://bucket/prefix"),
+        ("S3://bucket/lake", "write s3://bucket/lake"),
+        ("s3:/bucket/lake", "write s3://bucket/lake"),
+        ("s3:bucket/lake", "write s3://bucket/lake"),
+        ("s3a://bucket/lake", "write s3://bucket/lake"),
+        ("file:///tmp/lake", "write /tmp/lake"),
+        ("~/lake", "the shell replaces ~ only without quotes"),
+        ("~somebody/lake", "the shell replaces ~ only without quotes"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sync", "query"])
+def test_a_place_that_is_hardly_meant_as_a_folder_is_refused(
+    shell: Shell, command: str, place: str, advice: str
+) -> None:
+    arguments = ["users"] if command == "sync" else ["SELECT 1"]
+    code, output = shell(command, *arguments, "--lake", place)
+    assert code == 2
+    assert f"{place!r} names no folder: {advice}" in output
+    assert f"'./{place}' for a folder so named" in output
+    assert shell.api.requests == []
+    assert list(shell.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["./~/lake", "./s3:/lake", "a:b/lake", "C:lake"])
+def test_a_folder_may_have_any_name(shell: Shell, place: str) -> None:
+    code, _ = shell("sync", "organization", "--lake", place)
+    assert code == 0
+    assert (shell.folder / place / "asset=organization").is_dir()
+
+
 @pytest.mark.parametrize("fault", [None, "no secret"])
 def test_a_bucket_or_a_secret_that_does_not_exist_is_refused_before_any_request(
     shell: Shell, aws: EmbeddedAws, fault: str | None
@@ -228,6 +266,14 @@ def test_a_bucket_or_a_secret_that_does_not_exist_is_refused_before_any_request(
     assert aws.client("ssm").describe_parameters()["Parameters"] == []
 
 
+def test_an_endpoint_of_aws_that_is_no_address_is_named(shell: Shell) -> None:
+    variables = {"AWS_ENDPOINT_URL": "nonsense", "AWS_DEFAULT_REGION": "us-east-1"}
+    code, output = _in_a_process(shell, ["sync", "users", "--lake", "s3://bucket"], variables)
+    assert code == 2
+    assert "cannot use AWS: Invalid endpoint: nonsense" in output
+    assert "Traceback" not in output
+
+
 def test_a_lake_that_becomes_unwritable_is_an_error_of_the_asset(shell: Shell) -> None:
     shell.lake.mkdir()
     (shell.lake / "asset=users").write_text("in the way")
@@ -236,6 +282,50 @@ def test_a_lake_that_becomes_unwritable_is_an_error_of_the_asset(shell: Shell) -
     assert "asset=users" in output
     assert shell.lab.runs()[-1]["asset"] == "invites"
     assert shell.lab.runs()[-1]["status"] == "succeeded"
+
+
+def test_an_error_that_nobody_foresaw_does_not_stop_the_other_assets(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Extractor.run
+
+    def fail(extractor: Extractor, asset: Asset, *arguments: Any, **options: Any) -> None:
+        if asset.name == "users":
+            raise ZeroDivisionError(f"of {KEY}\x1b[2J")
+        run(extractor, asset, *arguments, **options)
+
+    monkeypatch.setattr(Extractor, "run", fail)
+    code, output = shell.sync("organization", "users", "invites")
+    assert code == 1
+    assert "users: an unexpected error, please report it: ZeroDivisionError, of" in output
+    assert "Traceback" not in output
+    assert KEY not in output
+    assert "\x1b" not in output
+    statuses = {row["asset"]: row["status"] for row in shell.lab.runs()}
+    assert statuses == {"organization": "succeeded", "invites": "succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}, "127.0.0.1 takes no connection: check"),
+        ({"ANTHROPIC_BASE_URL": "https://no-such-host.invalid"}, "is not found: check the network"),
+        (
+            {"ANTHROPIC_BASE_URL": "https://127.0.0.1:1", "REQUESTS_CA_BUNDLE": "/no/such/file"},
+            "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no file of PEM certificates",
+        ),
+    ],
+)
+def test_what_keeps_all_assets_from_the_api_is_said_once_and_soon(
+    shell: Shell, environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    for command in (shell.sync, lambda **given: shell("check", **given)):
+        started = time.monotonic()
+        code, output = command(**environment)
+        assert time.monotonic() - started < 10
+        assert code == 2
+        assert output.count(message) == output.count("Error") == 1
 
 
 # --- what is never shown
@@ -318,6 +408,33 @@ def test_a_laptop_run_imports_no_aws(shell: Shell, arguments: list[str]) -> None
         check=False,
     )
     assert result.stdout.endswith("[]\n"), result.stdout + result.stderr
+
+
+def test_sigterm_ends_a_sync_and_keeps_what_is_done(shell: Shell) -> None:
+    """The second day's answer takes longer than the test."""
+    shell.api.faults.append(Fault("claude_code", after=1, times=None, kind="hang", seconds=60))
+    command = [sys.executable, "-m", "anthropic_lake.cli", "sync", "--lake", "lake", "--json"]
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("AWS")}
+    process = subprocess.Popen(
+        [*command, "claude_code_usage"],
+        env={**plain, **shell.environment},
+        cwd=shell.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 30
+    while len(shell.api.requests) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    process.terminate()
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in output
+    (row,) = shell.lab.runs()
+    assert (row["status"], row["error_type"], row["days_written"]) == ("failed", "Terminated", 1)
+    assert row["finished_at"] is not None
+    assert "told to end" in row["error_message"]
+    assert shell.lab.watermark("claude_code_usage") == shell.lab.days("claude_code_usage")[0]
 
 
 # --- the other commands

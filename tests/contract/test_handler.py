@@ -23,13 +23,17 @@ from anthropic_lake.errors import (
     StorageError,
 )
 from tests.aws.embedded import EmbeddedAws
-from tests.contract.lab import KEY, NOW, ONE_DAY, TODAY, Lab
+from tests.contract.lab import KEY, ONE_DAY, Lab
 from tests.simulator import AdminApiServer, Fault, Organization
+from tests.today import schedule_of_today
 
 Json = dict[str, Any]
 BUCKET, STATE = "data-bucket", "/a-stack"
+NOW = schedule_of_today()
+TODAY = NOW.date()
 YESTERDAY = TODAY - ONE_DAY
-EVENT = {"scheduled_time": "2026-11-22T12:00:00Z"}
+HISTORY_START = TODAY - 4 * ONE_DAY
+EVENT = {"scheduled_time": NOW.isoformat()}
 
 
 @dataclass
@@ -66,7 +70,7 @@ class Deployment:
             "DATA_PREFIX": "lake",
             "ADMIN_KEY_SECRET_ARN": self.secret,
             "STATE_PREFIX": STATE,
-            "HISTORY_START": str(TODAY - 4 * ONE_DAY),
+            "HISTORY_START": str(HISTORY_START),
             "ANTHROPIC_BASE_URL": self.api.url,
             "REQUESTS_PER_MINUTE": "100000000",
             **self.aws.environment,
@@ -89,9 +93,10 @@ class Deployment:
     # --- what AWS holds
 
     def versions(self) -> list[tuple[str, str]]:
-        """Every version of every object but those of sync_runs."""
+        """Every version of every object of the assets' tables."""
         found = self.aws.client("s3").list_object_versions(Bucket=BUCKET).get("Versions", [])
-        return sorted((v["Key"], v["VersionId"]) for v in found if "sync_runs" not in v["Key"])
+        others = ("lake/asset=sync_", "lake/_")
+        return sorted((v["Key"], v["VersionId"]) for v in found if not v["Key"].startswith(others))
 
     def bodies(self) -> dict[str, bytes]:
         s3 = self.aws.client("s3")
@@ -117,6 +122,18 @@ class Deployment:
 
 
 @pytest.fixture
+def held() -> Organization:
+    """An organization whose last day is today: a function reads the machine's clock."""
+    return Organization.invent(seed=3, today=TODAY, days=12, people=6, workspaces=4)
+
+
+@pytest.fixture
+def lab(simulated: AdminApiServer, tmp_path: Path) -> Lab:
+    history_start = {"HISTORY_START": str(HISTORY_START)}
+    return Lab(simulated, tmp_path / "lake", now=NOW, environment=history_start)
+
+
+@pytest.fixture
 def deployed(
     aws: EmbeddedAws, simulated: AdminApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Deployment]:
@@ -128,6 +145,24 @@ def deployed(
     deployment.secret = secret["ARN"]
     yield deployment
     deployment.cool_down()
+
+
+def test_a_function_paces_itself_by_its_share_and_reads_what_its_memory_holds(
+    deployed: Deployment,
+) -> None:
+    deployed.invoke(
+        "cost_report",
+        REQUESTS_PER_MINUTE="6000000",
+        BACKFILL_CONCURRENCY="3",
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1024",
+    )
+    connection = module._extractor_and_asset()[0].connection
+    assert connection.pace.per_minute == 1_500_000
+    assert connection.memory_bytes == 1024 << 20
+    deployed.warm({"interval_start": str(YESTERDAY), "interval_end": str(TODAY)})
+    assert connection.pace.per_minute == 500_000
+    deployed.warm(EVENT)
+    assert connection.pace.per_minute == 1_500_000
 
 
 @pytest.mark.parametrize("asset", ASSETS)
@@ -160,7 +195,7 @@ def test_the_lake_is_the_same_from_a_handler_and_from_a_laptop_byte_for_byte(
     in_folder = {
         name: path.read_bytes()
         for name, path in lab.files()
-        if name.startswith("asset=") and "sync_runs" not in name
+        if name.startswith("asset=") and not name.startswith("asset=sync_")
     }
     in_bucket = deployed.bodies()
     assert in_bucket.keys() == in_folder.keys()
@@ -191,8 +226,8 @@ def test_an_object_tells_what_it_is(deployed: Deployment) -> None:
     [
         None,
         [],
-        {"interval_start": "2026-11-01", "interval_end": "2999-01-01"},
-        {"since": "2026-11-01"},
+        {"interval_start": str(HISTORY_START), "interval_end": "2999-01-01"},
+        {"since": str(HISTORY_START)},
     ],
 )
 @pytest.mark.filterwarnings("ignore:No application metrics")
@@ -238,6 +273,22 @@ def test_a_run_that_runs_out_of_time_is_partial_and_the_next_goes_on(
     assert deployed.watermark("cost_report") == str(TODAY - 3 * ONE_DAY)
     assert deployed.warm()["status"] == "succeeded"
     assert deployed.watermark("cost_report") == str(YESTERDAY)
+
+
+def test_a_snapshot_that_cannot_be_continued_fails_and_the_next_run_goes_on(
+    deployed: Deployment, tmp_path: Path
+) -> None:
+    with pytest.raises(LakeError, match=r"cannot start .*:a-function: check that lambda:Invoke"):
+        deployed.invoke("workspace_members", context=Context(left=lambda: 50.0))
+    (row,) = deployed.runs(tmp_path)
+    assert row["status"] == "partial"
+    assert deployed.versions() == []
+    asked = len(deployed.api.requests)
+    assert deployed.warm()["status"] == "succeeded"
+    paths = [request.path for request in deployed.api.requests if "/members" in request.path]
+    assert len(paths) == len(set(paths)) > 1  # none is asked for twice
+    assert len(deployed.api.requests) > asked
+    assert len(deployed.versions()) == 1
 
 
 def test_a_failed_run_raises_after_its_row_is_written(
@@ -319,16 +370,28 @@ def test_a_watermark_that_a_person_changed_is_read_by_a_warm_function(
     deployed.invoke("cost_report", LOOKBACK_DAYS="0")
     ssm = deployed.aws.client("ssm")
     name = f"{STATE}/cost_report/last_synced_date"
-    ssm.put_parameter(Name=name, Value="2026-11-19", Type="String", Overwrite=True)
-    assert deployed.warm()["interval_start"] == "2026-11-20"
+    ssm.put_parameter(Name=name, Value=str(HISTORY_START), Type="String", Overwrite=True)
+    assert deployed.warm()["interval_start"] == str(HISTORY_START + ONE_DAY)
     assert deployed.watermark("cost_report") == str(YESTERDAY)
 
 
 def test_a_late_retry_writes_the_snapshot_of_the_intended_day(deployed: Deployment) -> None:
-    deployed.invoke("users", {"scheduled_time": "2026-11-20T06:00:00Z"})
+    intended = NOW - timedelta(hours=20)
+    deployed.invoke("users", {"scheduled_time": intended.isoformat()})
     assert [key for key, _ in deployed.versions()] == [
-        "lake/asset=users/date=2026-11-20/users.parquet"
+        f"lake/asset=users/date={intended.date()}/users.parquet"
     ]
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_a_replayed_event_replaces_no_snapshot(deployed: Deployment) -> None:
+    deployed.invoke("users")
+    before = deployed.versions()
+    for days in (2, 60):
+        replayed = {"scheduled_time": (NOW - timedelta(days=days)).isoformat()}
+        with pytest.raises(SettingsError, match="users is a snapshot of now"):
+            deployed.warm(replayed)
+    assert deployed.versions() == before
 
 
 def test_metrics_and_the_summary_are_in_the_log(

@@ -35,7 +35,7 @@ def objects(environment: dict[str, str], root: Path) -> dict[str, str]:
     return {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in lab.files()
-        if name.startswith("asset=") and not name.startswith("asset=sync_runs")
+        if name.startswith("asset=") and not name.startswith("asset=sync_")
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import ASSETS
-from anthropic_lake.lake.local import LocalLake, LocalWatermark
+from anthropic_lake.cli.place import local_place
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import Extractor
 from anthropic_lake.sync.request import Interval, Request
@@ -47,8 +47,7 @@ def sync(api: AdminApiServer, folder: Path, asset: str, interval: Interval | Non
     extractor = Extractor(
         settings,
         Connection(lambda: api.key, Pace(1_000_000), api.url),
-        LocalLake(folder),
-        LocalWatermark(folder),
+        local_place(folder),
         clock=lambda: NOW,
     )
     chosen, request = settings.asset(asset), Request("manual", NOW, interval)

@@ -24,7 +24,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.simulator import AdminApiServer, Fault, Organization, UsageEvent
+from tests.simulator import AdminApiServer, Fault, Lag, Organization, UsageEvent
 from tests.simulator.faults import ERROR_TYPES, KINDS
 from tests.simulator.usage import COUNTERS, DIMENSIONS, TOKEN_TYPES, UNBILLED_TIERS
 
@@ -585,6 +585,67 @@ def test_claude_code_records_are_paged_and_unique_within_the_day(client: Client)
     assert nothing == {"data": [], "has_more": False, "next_page": None}
 
 
+# --- reports that lag, and what the headers say -------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [USAGE, COST])
+def test_a_report_that_lags_has_no_time_buckets_for_its_last_days(
+    own: Organization, path: str
+) -> None:
+    with AdminApiServer(own) as api, connected(api.url) as client:
+        api.answers.lags[path] = Lag(2)
+        buckets = client.all(path, **span(TODAY - timedelta(days=4), 5), limit=2)
+        nothing = client.page(path, **span(TODAY - timedelta(days=1), 1))
+        others = client.all(COST if path is USAGE else USAGE, **span(DAY, 5))
+    assert [bucket["starting_at"] for bucket in buckets] == [
+        at(TODAY - timedelta(days=4)),
+        at(TODAY - timedelta(days=3)),
+    ]
+    assert nothing == {"data": [], "has_more": False, "next_page": None}
+    assert len(others) == 5
+
+
+@pytest.mark.parametrize("path", [USAGE, COST, CLAUDE_CODE])
+def test_a_report_that_lags_may_refuse_what_it_does_not_have(own: Organization, path: str) -> None:
+    latest = TODAY - timedelta(days=2)
+
+    def query(last: date) -> Json:
+        if path is CLAUDE_CODE:
+            return {"starting_at": str(last)}
+        return {"starting_at": at(DAY), "ending_at": at(last + timedelta(days=1))}
+
+    with AdminApiServer(own) as api, connected(api.url) as client:
+        api.answers.lags[path] = Lag(1, is_refused=True)
+        message = f"Latest available data for this query is {latest}"
+        assert client.error(path, **query(TODAY)) == (400, message)
+        assert client.error(path, **query(TODAY - timedelta(days=1))) == (400, message)
+        assert client.page(path, **query(latest))["data"]
+
+
+def test_claude_code_records_that_lag_are_an_empty_day(own: Organization) -> None:
+    with AdminApiServer(own) as api, connected(api.url) as client:
+        api.answers.lags[CLAUDE_CODE] = Lag(1)
+        assert client.all(CLAUDE_CODE, starting_at=str(TODAY - timedelta(days=1))) == []
+        assert client.all(CLAUDE_CODE, starting_at=str(TODAY - timedelta(days=2)))
+
+
+def test_the_time_is_said_only_when_asked_to_be(client: Client, api: AdminApiServer) -> None:
+    assert "date" not in client.get("me").headers
+    api.says_time = True
+    assert client.get("me").headers["date"] == "Sun, 22 Nov 2026 23:59:59 GMT"
+    assert client.get("nowhere").headers["date"] == "Sun, 22 Nov 2026 23:59:59 GMT"
+
+
+def test_the_header_that_names_the_organization_may_be_missing(
+    client: Client, api: AdminApiServer, org: Organization
+) -> None:
+    assert client.get("users").headers["anthropic-organization-id"] == org.id
+    api.names_organization = False
+    answer = client.get("me")
+    assert "anthropic-organization-id" not in answer.headers
+    assert answer.json()["id"] == org.id
+
+
 # --- the invented organization ----------------------------------------------------------------
 
 
@@ -679,6 +740,19 @@ def test_a_scaled_organization_has_so_many_groups_and_users() -> None:
     assert Counter(actors)["user_actor"] == 100
 
 
+def test_thousands_of_workspaces_are_invented_and_walked_in_seconds() -> None:
+    begun = time.monotonic()
+    org = Organization.invent(workspaces=5000, days=1, people=2)
+    with AdminApiServer(org) as api, connected(api.url) as client:
+        workspaces = client.all("workspaces", limit=1000, include_archived="true")
+        one = workspaces[4321]["id"]
+        assert client.all(f"workspaces/{one}/members") == org.members[one]
+        api.faults.append(Fault(match=f"/{one}/members", status=400, times=None))
+        assert client.error(f"workspaces/{one}/members")[0] == 400
+    assert len(workspaces) >= 5000
+    assert time.monotonic() - begun < 10
+
+
 # --- changing the past ------------------------------------------------------------------------
 
 
@@ -705,6 +779,8 @@ def test_a_day_can_be_restated_cleared_and_set(own: Organization) -> None:
         expected = truth([mine, mine]), cost_truth(own, DAY), 2 * sum(mine.tokens)
         assert everything(client, DAY) == expected
         assert everything(client, other) == untouched
+        own.restore(DAY)
+        assert everything(client, DAY) == (usage, cost, claude_code)
     with pytest.raises(ValueError, match="not an event of"):
         own.set_usage(DAY, [session])
 
@@ -836,6 +912,42 @@ def test_more_without_a_token(client: Client, api: AdminApiServer) -> None:
     assert (page["has_more"], page["last_id"]) == (True, None)
     page = client.page(USAGE, **span(DAY))
     assert (page["has_more"], page["next_page"]) == (True, None)
+
+
+def test_empty_pages_without_an_end(client: Client, api: AdminApiServer) -> None:
+    api.faults.append(Fault(kind="empty_page", times=7))
+    for path, query, name in (("users", {}, "last_id"), (USAGE, span(DAY), "next_page")):
+        pages = [client.page(path, **query) for _ in range(3)]
+        assert [page["data"] for page in pages] == [[], [], []]
+        assert all(page["has_more"] for page in pages)
+        assert len({page[name] for page in pages}) == 3
+    token = client.page(USAGE, **span(DAY))["next_page"]
+    assert client.error(USAGE, **span(DAY), page=token)[0] == 400
+
+
+def test_a_page_can_say_that_it_is_not_whole(client: Client, api: AdminApiServer) -> None:
+    api.faults.append(Fault.members({"truncated": True, "warning": "too much"}, match="cost"))
+    assert "truncated" not in client.page("users")
+    page = client.page(COST, **span(DAY))
+    assert (page["truncated"], page["warning"], len(page["data"])) == (True, "too much", 1)
+    assert "truncated" not in client.page(COST, **span(DAY))
+
+
+@pytest.mark.parametrize("changed", [{}, {"name": "Another"}])
+def test_a_walk_can_give_a_record_twice(
+    client: Client, api: AdminApiServer, org: Organization, changed: Json
+) -> None:
+    api.faults.append(Fault.duplicate(changed, after=1))
+    assert client.all("users", limit=1000) == org.users
+    assert client.all("users", limit=1000) == [*org.users, org.users[0] | changed]
+
+
+def test_a_duplicate_may_come_pages_later(
+    client: Client, api: AdminApiServer, org: Organization
+) -> None:
+    api.faults.append(Fault.duplicate(times=2))
+    pages = client.pages("users", limit=4)
+    assert pages[1]["data"] == [*org.users[4:8], org.users[0]]
 
 
 def test_answers_can_be_edited(client: Client, api: AdminApiServer, org: Organization) -> None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
+import pyarrow.parquet as pq
 import pytest
 
 from anthropic_lake.assets import ASSETS
 from tests.aws.deployment import Stack, deploy
 from tests.aws.embedded import EmbeddedAws
 from tests.simulator import AdminApiServer, Organization
+from tests.today import schedule_of_today
 
-# Yesterday: an hour that is past by any clock, and the days before it are complete.
-TODAY = datetime.now(UTC).date() - timedelta(days=1)
-SCHEDULED_TIME = f"{TODAY}T12:00:00Z"
+NOW = schedule_of_today()
+TODAY = NOW.date()
 HISTORY_START = TODAY - timedelta(days=3)
 DAYS = [HISTORY_START + timedelta(days=number) for number in range(4)]
 SETTINGS = {
@@ -92,7 +94,7 @@ class Deployed:
         The schedule does not wait for the answer; this does.
         """
         schedule = self.stack.schedule(asset)
-        event = schedule["Input"].replace("<aws.scheduler.scheduled-time>", SCHEDULED_TIME)
+        event = schedule["Input"].replace("<aws.scheduler.scheduled-time>", NOW.isoformat())
         client = self.aws.client("lambda", schedule["RoleArn"])
         answer = client.invoke(FunctionName=schedule["Arn"], Payload=event, LogType="Tail")
         log = base64.b64decode(answer["LogResult"]).decode()
@@ -128,13 +130,33 @@ class Deployed:
         pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return {found["Key"] for page in pages for found in page.get("Contents", [])}
 
-    def watermarks(self) -> dict[str, str]:
-        """Return the last synced date by asset."""
-        found = self.aws.client("ssm").get_parameters_by_path(
-            Path=f"/{self.stack.name}", Recursive=True
+    def rows_of_runs(self, asset: str) -> list[dict[str, Any]]:
+        """Return the asset's rows of sync_runs, in the order of their starts."""
+        s3 = self.aws.client("s3")
+        keys = [key for key in self.keys() if "asset=sync_runs/" in key]
+        bodies = [s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys]
+        rows = [row for body in bodies for row in pq.read_table(io.BytesIO(body)).to_pylist()]
+        mine = [row for row in rows if row["asset"] == asset]
+        return sorted(mine, key=lambda row: row["started_at"])
+
+    def parameters(self) -> dict[str, str]:
+        """Return the stack's SSM parameters, by the names below the stack's."""
+        pages = (
+            self.aws.client("ssm")
+            .get_paginator("get_parameters_by_path")
+            .paginate(Path=f"/{self.stack.name}", Recursive=True)
         )
-        values = {tuple(p["Name"].split("/")[2:]): p["Value"] for p in found["Parameters"]}
-        return {name[0]: day for name, day in values.items() if name[1:] == ("last_synced_date",)}
+        found = [parameter for page in pages for parameter in page["Parameters"]]
+        return {each["Name"].removeprefix(f"/{self.stack.name}/"): each["Value"] for each in found}
+
+    def watermarks(self, name: str = "last_synced_date") -> dict[str, str]:
+        """Return the last day, or another watermark, by asset."""
+        ending = f"/{name}"
+        return {
+            parameter.removesuffix(ending): day
+            for parameter, day in self.parameters().items()
+            if parameter.endswith(ending)
+        }
 
 
 @pytest.fixture(scope="session")

@@ -66,8 +66,8 @@ def days(start: date, end: date) -> set[date]:
 def days_in(deployed: Deployed, asset: str) -> set[date]:
     """The days of the interval that the lake holds of a report."""
     keys = [key.split("/") for key in deployed.keys()]  # noqa: SIM118
-    found = {day.removeprefix("date=") for table, day, _ in keys if table == f"asset={asset}"}
-    return days(FIRST, END) & {date.fromisoformat(day) for day in found}
+    found = {date.fromisoformat(key[1][5:]) for key in keys if key[0] == f"asset={asset}"}
+    return days(FIRST, END) & found
 
 
 def test_three_months_of_two_assets(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,7 +24,7 @@ from tests.deployment.conftest import (
     Deployed,
     Invocation,
 )
-from tests.simulator import AdminApiServer, Fault
+from tests.simulator import AdminApiServer, Fault, Organization
 
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 assets = pytest.mark.parametrize("asset", ASSETS.values(), ids=list(ASSETS))
@@ -108,8 +110,7 @@ def test_a_schedule_lands_the_tables_of_its_asset(
         for table in asset.tables
         for day in days_of(asset)
     }
-    written = {key for key in deployed.keys() if not key.startswith("asset=sync_runs/")}  # noqa: SIM118
-    assert {key for key in written if key in expected} == expected
+    assert expected <= deployed.keys()
     s3 = deployed.aws.client("s3")
     bodies = [s3.get_object(Bucket=deployed.bucket, Key=key)["Body"].read() for key in expected]
     rows = sum(pq.read_table(io.BytesIO(body)).num_rows for body in bodies)
@@ -119,7 +120,12 @@ def test_a_schedule_lands_the_tables_of_its_asset(
 def test_the_functions_write_nothing_else(deployed: Deployed, runs: dict[str, Invocation]) -> None:
     tables = {table.name for asset in ASSETS.values() for table in asset.tables}
     prefixes = {key.split("/")[0] for key in deployed.keys()}  # noqa: SIM118
-    assert prefixes == {f"asset={table}" for table in tables | {"sync_runs"}}
+    assert prefixes == {f"asset={table}" for table in tables | {"sync_days", "sync_runs"}} | {
+        "_lake.json"
+    }
+    months = {str(day.replace(day=1)) for day in [*DAYS, TODAY]}
+    ledger = {f"asset=sync_days/date={month}/{name}.parquet" for month in months for name in ASSETS}
+    assert {key for key in deployed.keys() if "sync_days" in key} <= ledger  # noqa: SIM118
     recorded = {key.rsplit("/", 1)[-1] for key in deployed.keys() if "sync_runs" in key}  # noqa: SIM118
     assert recorded >= {f"{run.payload['run_id']}.parquet" for run in runs.values()}
 
@@ -132,6 +138,19 @@ def test_the_watermarks_stand_at_the_last_complete_day(
     snapshots = {name: str(TODAY) for name, asset in ASSETS.items() if not asset.kind.dated}
     assert runs
     assert deployed.watermarks() == dated | snapshots
+    first = {name: str(min(days_of(asset))) for name, asset in ASSETS.items()}
+    assert deployed.watermarks("first_synced_date") == first
+
+
+def test_the_lake_its_watermarks_and_its_organization_belong_together(
+    deployed: Deployed, runs: dict[str, Invocation], organization: Organization
+) -> None:
+    assert runs
+    body = deployed.aws.client("s3").get_object(Bucket=deployed.bucket, Key="_lake.json")["Body"]
+    lake = json.load(body)
+    assert lake["lake_id"] == deployed.parameters()["lake_id"]
+    assert lake["organization_id"] == organization.id
+    assert lake["state_prefix"] == f"/{deployed.stack.name}"
 
 
 def test_the_alarms_wait_for_metrics_that_the_functions_emit(
@@ -154,6 +173,8 @@ def test_a_function_may_use_what_is_its_own(asset: Asset, deployed: Deployed) ->
         s3.put_object(Bucket=deployed.bucket, Key=key, Body=b"")
         s3.head_object(Bucket=deployed.bucket, Key=key)
         deployed.aws.client("s3").delete_object(Bucket=deployed.bucket, Key=key)
+    listed = s3.list_objects_v2(Bucket=deployed.bucket, Prefix=f"asset={asset.name}/")
+    assert listed["ResponseMetadata"]["HTTPStatusCode"] == 200
     secrets = deployed.aws.client("secretsmanager", function.role)
     assert secrets.get_secret_value(SecretId=function.environment["ADMIN_KEY_SECRET_ARN"])
 
@@ -172,8 +193,42 @@ def test_a_function_is_denied_other_objects(asset: Asset, deployed: Deployed) ->
         assert refusal(s3.get_object, **where) in DENIED
     mine = f"asset={asset.tables[0].name}/date={TODAY}/{asset.tables[0].name}.parquet"
     assert refusal(s3.delete_object, Bucket=deployed.bucket, Key=mine) in DENIED
-    assert refusal(s3.put_object, Bucket=deployed.bucket, Key="elsewhere", Body=b"") in DENIED
-    assert refusal(s3.list_objects_v2, Bucket=deployed.bucket) in DENIED
+    for prefix in ({}, {"Prefix": ""}, {"Prefix": "elsewhere/"}):
+        assert refusal(s3.list_objects_v2, Bucket=deployed.bucket, **prefix) in DENIED
+
+
+@assets
+def test_a_function_keeps_its_own_ledger_and_progress_only(
+    asset: Asset, deployed: Deployed, runs: dict[str, Invocation]
+) -> None:
+    def ledger(name: str) -> dict[str, str]:
+        key = f"asset=sync_days/date={TODAY.replace(day=1)}/{name}.parquet"
+        return {"Bucket": deployed.bucket, "Key": key}
+
+    assert runs
+    s3 = deployed.aws.client("s3", deployed.stack.functions[asset.name].role)
+    own = s3.get_object(**ledger(asset.name))
+    s3.put_object(**ledger(asset.name), Body=own["Body"].read(), IfMatch=own["ETag"])
+    for other in ASSETS.keys() - {asset.name}:
+        assert refusal(s3.get_object, **ledger(other)) in DENIED
+        assert refusal(s3.put_object, **ledger(other), Body=b"") in DENIED
+    for name in ASSETS:
+        progress = {"Bucket": deployed.bucket, "Key": f"_progress/{name}.parquet"}
+        if name == asset.name and asset.fan_out:
+            s3.put_object(**progress, Body=b"")
+            assert s3.get_object(**progress)["Body"].read() == b""
+            deployed.aws.client("s3").delete_object(**progress)
+        else:
+            assert refusal(s3.put_object, **progress, Body=b"") in DENIED
+
+
+@assets
+def test_only_a_fan_out_starts_itself_and_nothing_else(asset: Asset, deployed: Deployed) -> None:
+    functions = deployed.aws.client("lambda", deployed.stack.functions[asset.name].role)
+    others = {name for name in ASSETS if name != asset.name or asset.fan_out is None}
+    for name in others:
+        other = deployed.stack.functions[name].name
+        assert refusal(functions.invoke, FunctionName=other, Payload=b"{}") in DENIED
 
 
 @assets
@@ -181,9 +236,13 @@ def test_a_function_is_denied_other_parameters(asset: Asset, deployed: Deployed)
     ssm = deployed.aws.client("ssm", deployed.stack.functions[asset.name].role)
     others = [name for name in ASSETS if name != asset.name]
     stack = deployed.stack.name
-    names = [f"/{stack}/{other}/last_synced_date" for other in others]
-    for name in [*names, f"/{stack}/data_location", f"/{stack}-2/{asset.name}/last_synced_date"]:
+    seen = [f"/{stack}/{other}/last_synced_date" for other in others]
+    unseen = [f"/{stack}/{other}/first_synced_date" for other in others]
+    unseen += [f"/{stack}/data_location", f"/{stack}-2/{asset.name}/last_synced_date"]
+    unseen += [f"/{stack}-2/lake_id"]
+    for name in unseen:
         assert refusal(ssm.get_parameter, Name=name) in DENIED
+    for name in seen + unseen:
         value = {"Value": "2020-01-01", "Type": "String", "Overwrite": True}
         assert refusal(ssm.put_parameter, Name=name, **value) in DENIED
     assert refusal(ssm.get_parameters_by_path, Path=f"/{stack}") in DENIED
@@ -246,8 +305,76 @@ def test_a_second_stack_works_under_its_prefix(
         assert not run.error, run.payload
         keys = second.keys()
         assert f"lake/anthropic/asset={asset}/date={TODAY}/{asset}.parquet" in keys
-    assert all(key.startswith("lake/anthropic/asset=") for key in second.keys())  # noqa: SIM118
+    inside = ("lake/anthropic/asset=", "lake/anthropic/_lake.json")
+    assert all(key.startswith(inside) for key in second.keys())  # noqa: SIM118
     assert (deployed.keys(), deployed.watermarks()) == before
+
+
+def test_a_lake_of_the_first_version_is_adopted_with_the_rights_of_a_function(
+    second: Deployed,
+) -> None:
+    def versions(table: str) -> list[str]:
+        prefix = f"lake/anthropic/asset={table}/"
+        listed = s3.list_object_versions(Bucket=second.bucket, Prefix=prefix)["Versions"]
+        return [version["VersionId"] for version in listed]
+
+    s3, ssm = second.aws.client("s3"), second.aws.client("ssm")
+    assert not second.run("cost_report").error
+    before, first = versions("cost_report"), second.watermarks("first_synced_date")["cost_report"]
+    unknown_then = [key for key in second.keys() if "sync_days" in key or "_lake" in key]  # noqa: SIM118
+    for key in unknown_then:
+        s3.delete_object(Bucket=second.bucket, Key=key)
+    for name in second.parameters():
+        if name == "lake_id" or name.endswith("/first_synced_date"):
+            ssm.delete_parameter(Name=f"/{second.stack.name}/{name}")
+    run = second.run("cost_report")
+    assert not run.error, run.payload
+    assert run.payload["days_changed"] == 0
+    assert versions("cost_report") == before
+    assert second.watermarks("first_synced_date") == {"cost_report": first}
+    [ledger] = {key for key in unknown_then if f"date={first[:7]}" in key and "cost" in key}
+    body = s3.get_object(Bucket=second.bucket, Key=ledger)["Body"].read()
+    assert str(pq.read_table(io.BytesIO(body))["day"][0]) == first
+
+
+def test_a_snapshot_that_is_too_long_for_one_run_is_continued_by_itself(
+    deployed: Deployed, second: Deployed, runs: dict[str, Invocation]
+) -> None:
+    function = second.stack.functions["workspace_members"]
+    functions = second.aws.client("lambda")
+    functions.update_function_configuration(FunctionName=function.name, Timeout=50)
+    try:
+        answer = functions.invoke(FunctionName=function.name, Payload=b"{}")
+        assert json.load(answer["Payload"])["status"] == "partial"
+        recorded = wait_for(lambda: ended(second.rows_of_runs("workspace_members")))
+    finally:
+        functions.update_function_configuration(
+            FunctionName=function.name, Timeout=function.timeout
+        )
+    statuses = [row["status"] for row in recorded]
+    assert statuses == ["partial"] * (len(statuses) - 1) + ["succeeded"]
+    assert len(statuses) > 2
+    assert [row["trigger"] for row in recorded] == ["manual"] + ["schedule"] * (len(statuses) - 1)
+    assert runs["workspace_members"].payload["status"] == "succeeded"  # in one run
+    s3, tables = second.aws.client("s3"), "lake/anthropic/asset=workspace_members/"
+    [version] = s3.list_object_versions(Bucket=second.bucket, Prefix=tables)["Versions"]
+    assert f"date={recorded[0]['interval_start']}/" in version["Key"]  # and never half of it
+    whole = f"asset=workspace_members/date={TODAY}/workspace_members.parquet"
+    in_parts = s3.get_object(Bucket=second.bucket, Key=version["Key"])["Body"].read()
+    assert in_parts == s3.get_object(Bucket=deployed.bucket, Key=whole)["Body"].read()
+
+
+def ended(recorded: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs once the last of them is no part."""
+    return recorded if recorded and recorded[-1]["status"] == "succeeded" else []
+
+
+def wait_for(found: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return what is found, in a minute at most."""
+    until = time.monotonic() + 60
+    while not (rows := found()) and time.monotonic() < until:
+        time.sleep(0.2)
+    return rows
 
 
 def test_an_update_resets_no_watermark(second: Deployed) -> None:
@@ -274,10 +401,11 @@ def test_a_run_that_fails_for_good_is_in_the_failure_queue(
             InvocationType="Event",
             Payload=json.dumps({}),
         )
+        queue = second.stack.outputs["FailureQueueUrl"]
+        sqs = second.aws.client("sqs")
+        [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
     finally:
         admin_api.faults.remove(fault)
-    queue = second.stack.outputs["FailureQueueUrl"]
-    [message] = second.aws.client("sqs").receive_message(QueueUrl=queue)["Messages"]
     record = json.loads(message["Body"])
     assert record["responsePayload"]["errorType"] == "MissingPermission"
     assert record["requestContext"]["approximateInvokeCount"] == 3

@@ -98,7 +98,7 @@ def probe(_event: object, _context: object) -> dict[str, Any]:
     metrics.add_metric(name="Rows", unit="Count", value=1)
     metrics.flush_metrics()
     Logger(service="probe").info("the probe runs")
-    clients = [boto3.client(name) for name in ("s3", "secretsmanager", "ssm", "sts")]
+    clients = [boto3.client(name) for name in ("s3", "lambda", "secretsmanager", "ssm", "sts")]
     row = {
         "starting_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
         "amount_cents": decimal.Decimal("12345678901234567890123456.123456789012"),
@@ -147,7 +147,7 @@ def test_a_handler_runs_from_the_layer_and_the_functions_folder_alone(
     assert cold.payload == {
         "same": True,
         "compression": "ZSTD",
-        "services": ["s3", "secretsmanager", "ssm", "sts"],
+        "services": ["s3", "lambda", "secretsmanager", "ssm", "sts"],
         "endpoint": "https://s3.eu-central-1.amazonaws.com",
         "parsed": {"a": [1]},
         "session": "Session",

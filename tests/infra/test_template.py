@@ -17,8 +17,10 @@ import sqlglot
 import yaml
 
 from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
+from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS, View
 from anthropic_lake.schema.table import Table
+from anthropic_lake.settings import read_settings
 from tests.aws.template import Resolver, parameter_values, read, translate
 
 Json = dict[str, Any]
@@ -165,6 +167,7 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
     common = {
         "ADMIN_KEY_SECRET_ARN": "<AdminKeySecret>",
         "ASSET": asset.name,
+        "BACKFILL_CONCURRENCY": "2",
         "DATA_BUCKET": "<DataBucket>",
         "DATA_PREFIX": "",
         "POWERTOOLS_METRICS_NAMESPACE": "AnthropicLake",
@@ -232,7 +235,7 @@ def test_a_schedule_starts_the_function_with_the_intended_time(asset: Asset, sta
     assert "Name" not in properties  # two stacks would collide
     assert properties["State"] == "ENABLED"
     assert properties["ScheduleExpressionTimezone"] == "UTC"
-    assert properties["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}
+    assert properties["FlexibleTimeWindow"] == {"Mode": "OFF"}
     target = properties["Target"]
     assert json.loads(target["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
     assert target["DeadLetterConfig"] == {"Arn": "<FailureQueue.Arn>"}
@@ -253,6 +256,23 @@ def test_schedules_are_valid_and_do_not_start_together(frequency: str, hour: str
         starts += times
     starts.sort()
     assert all(later - earlier > 5 for earlier, later in itertools.pairwise(starts))
+
+
+@pytest.mark.parametrize("hour", ["0", "3", "23"])
+def test_all_that_may_run_at_once_share_the_budget_of_requests(hour: str) -> None:
+    stack = Stack(ReportFrequency="hourly", DailyHour=hour)
+    runs = []
+    for asset in ASSETS.values():
+        function = stack[f"{camel(asset.name)}Function"]
+        settings = read_settings(function["Environment"]["Variables"])
+        minutes = 1 + function["Timeout"] // 60  # a schedule may be a minute late
+        expression = schedule(stack, asset.name)["ScheduleExpression"]
+        runs += [(start, start + minutes) for start in minutes_of_the_day(expression)]
+    share = settings.share_per_minute(is_backfill=False)
+    item = settings.share_per_minute(is_backfill=True)
+    for start, _ in runs:
+        at_once = sum(start in range(*run) or start + 24 * 60 in range(*run) for run in runs)
+        assert at_once * share + 2 * item <= 60
 
 
 def test_one_switch_stops_all_schedules_and_mutes_their_alarms() -> None:
@@ -282,14 +302,28 @@ def test_a_function_reaches_what_is_its_own(asset: Asset, prefix: str) -> None:
         sid: (sorted(listed(statement["Action"])), sorted(listed(statement["Resource"])))
         for sid, statement in may.items()
     }
-    parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/lake/{asset.name}/last_synced_date"
-    assert granted == {
+    parameters = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/lake"
+    objects, texts = ["s3:GetObject", "s3:PutObject"], ["ssm:GetParameter", "ssm:PutParameter"]
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:lake-{asset.name}"
+    continuation = {
+        "KeepProgress": (objects, [f"{lake}/_progress/{asset.name}.parquet"]),
+        "ContinueByItself": (["lambda:InvokeFunction"], [function]),
+    }
+    assert granted == (continuation if asset.fan_out else {}) | {
         "WriteTables": (
-            ["s3:GetObject", "s3:PutObject"],
+            objects,
             sorted(f"{lake}/asset={table.name}/*" for table in asset.tables),
         ),
+        "KeepLedger": (objects, [f"{lake}/asset=sync_days/date=*/{asset.name}.parquet"]),
+        "KeepWatermarks": (
+            texts,
+            [f"{parameters}/{asset.name}/{which}_synced_date" for which in ("first", "last")],
+        ),
         "RecordRuns": (["s3:PutObject"], [f"{lake}/asset=sync_runs/*"]),
-        "KeepWatermark": (["ssm:GetParameter", "ssm:PutParameter"], [parameter]),
+        "KeepManifest": (objects, [f"{lake}/_lake.json"]),
+        "KeepLakeId": (texts, [f"{parameters}/lake_id"]),
+        "SeeWatermarks": (["ssm:GetParameter"], [f"{parameters}/*/last_synced_date"]),
+        "ListTables": (["s3:ListBucket"], ["arn:aws:s3:::<DataBucket>"]),
         "ReadAdminKey": (["secretsmanager:GetSecretValue"], ["<AdminKeySecret>"]),
         "ReportFailures": (["sqs:SendMessage"], ["<FailureQueue.Arn>"]),
         "WriteLogs": (
@@ -297,6 +331,24 @@ def test_a_function_reaches_what_is_its_own(asset: Asset, prefix: str) -> None:
             [f"<{camel(asset.name)}LogGroup.Arn>"],
         ),
     }
+
+
+@each_asset
+@pytest.mark.parametrize("prefix", ["", "lake/anthropic"])
+def test_a_function_lists_the_tables_of_this_lake_only(asset: Asset, prefix: str) -> None:
+    may = statements(Stack(DataPrefix=prefix), f"{camel(asset.name)}Role")["ListTables"]
+    tables = f"{prefix}/asset=*" if prefix else "asset=*"
+    assert may["Condition"] == {"StringLike": {"s3:prefix": tables}}
+
+
+def test_only_a_fan_out_may_start_itself_without_lambda_stopping_it(stack: Stack) -> None:
+    recursion = {
+        properties["Environment"]["Variables"]["ASSET"]: properties.get("RecursiveLoop")
+        for properties in stack.of_type("AWS::Lambda::Function").values()
+        if "ASSET" in properties["Environment"]["Variables"]
+    }
+    expected = {name: "Allow" if asset.fan_out else None for name, asset in ASSETS.items()}
+    assert recursion == expected
 
 
 def grants(stack: Stack) -> list[str]:
@@ -382,9 +434,26 @@ def test_the_data_bucket_is_private_encrypted_and_kept(stack: Stack) -> None:
     [rule] = bucket["OwnershipControls"]["Rules"]
     assert rule == {"ObjectOwnership": "BucketOwnerEnforced"}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    rules = {rule["Id"] for rule in bucket["LifecycleConfiguration"]["Rules"]}
-    assert rules == {"AbortedUploads", "OldVersions"}
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert rules.keys() == {"AbortedUploads", "OldVersions", "OldRuns", "UnfinishedSnapshots"}
+    assert not any("ExpirationInDays" in rules[name] for name in ("AbortedUploads", "OldVersions"))
+    assert rules["OldVersions"]["ExpiredObjectDeleteMarker"] is True
     assert "NotificationConfiguration" not in bucket
+
+
+@pytest.mark.parametrize("prefix", ["", "lake/anthropic"])
+@pytest.mark.parametrize(
+    ("rule", "objects", "days"),
+    [("OldRuns", "asset=sync_runs/", 400), ("UnfinishedSnapshots", "_progress/", 2)],
+)
+def test_objects_that_are_of_use_for_a_time_expire(
+    rule: str, objects: str, days: int, prefix: str
+) -> None:
+    configuration = Stack(DataPrefix=prefix)["DataBucket"]["LifecycleConfiguration"]
+    [expiring] = [each for each in configuration["Rules"] if each["Id"] == rule]
+    assert expiring["Status"] == "Enabled"
+    assert expiring["Prefix"] == (f"{prefix}/{objects}" if prefix else objects)
+    assert expiring["ExpirationInDays"] == days
 
 
 @pytest.mark.parametrize("bucket", ["DataBucket", "ResultsBucket"])
@@ -466,12 +535,13 @@ def test_a_table_finds_its_days_without_a_crawler(table: Table, full: Stack) -> 
     described = full[f"{camel(table.name)}Table"]["TableInput"]
     folder = f"s3://<DataBucket>/lake/anthropic/asset={table.name}/"
     assert described["StorageDescriptor"]["Location"] == folder
+    first = "2023-01-01" if table is SYNC_DAYS else "2025-01-01"  # its partitions are months
     assert described["Parameters"] == {
         "classification": "parquet",
         "projection.enabled": "true",
         "projection.date.type": "date",
         "projection.date.format": "yyyy-MM-dd",
-        "projection.date.range": "2025-01-01,NOW",
+        "projection.date.range": f"{first},NOW",
         "storage.location.template": folder + "date=${date}/",
     }
 
@@ -578,7 +648,8 @@ def test_a_run_near_its_timeout_is_seen(asset: Asset, stack: Stack) -> None:
     assert alarm["Dimensions"] == [
         {"Name": "FunctionName", "Value": f"<{camel(asset.name)}Function>"}
     ]
-    assert 0.7 < alarm["Threshold"] / (1000 * function["Timeout"]) < 0.9
+    most = 0.97 if asset.fan_out else 0.9  # which stops in time, and is continued
+    assert most - 0.2 < alarm["Threshold"] / (1000 * function["Timeout"]) < most
 
 
 @pytest.mark.parametrize(
@@ -648,6 +719,30 @@ def test_every_parameter_is_explained_and_in_a_group() -> None:
     for name, parameter in TEMPLATE["Parameters"].items():
         assert len(parameter["Description"]) > 40, name
         assert "Default" in parameter, name
+
+
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("2023-01-01", True),
+        ("2029-12-31", True),
+        ("2030-01-01", True),
+        ("2022-12-31", False),
+        ("1926-01-01", False),
+        ("2025-13-01", False),
+        ("2025-1-1", False),
+    ],
+)
+def test_history_starts_when_there_was_something_to_read(value: str, *, accepted: bool) -> None:
+    pattern = TEMPLATE["Parameters"]["HistoryStart"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, value)) is accepted
+
+
+def test_the_months_of_the_ledger_are_all_in_its_table(stack: Stack) -> None:
+    """A month's partition is its first day, which a range from HistoryStart would cut off."""
+    late = Stack(HistoryStart="2026-05-20")
+    assert late["SyncDaysTable"] == stack["SyncDaysTable"]
+    assert late["UsersTable"] != stack["UsersTable"]
 
 
 def test_the_defaults_are_those_of_the_assets() -> None:

@@ -13,6 +13,7 @@ import sqlglot
 
 from anthropic_lake.query.catalog import CATALOG
 from infra.generate.view_columns import create_catalog
+from tests.ledger import entry
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY = TODAY - timedelta(days=1)
@@ -21,6 +22,7 @@ ALL = "api_key_id,context_window,model,service_tier,workspace_id"
 
 Add = Callable[..., None]
 Ask = Callable[[str], list[tuple[Any, ...]]]
+Read = Callable[..., None]
 
 
 @pytest.fixture
@@ -55,28 +57,13 @@ def midnight(day: date) -> datetime:
 
 
 @pytest.fixture
-def run(add: Add) -> Callable[..., None]:
-    """Record a run; by default one that did all of a scheduled day."""
+def read(add: Add) -> Callable[..., None]:
+    """Note in the ledger that a day was read; by default a final one of the history."""
 
-    def run(asset: str, start: date, days: int, **row: object) -> None:
-        end = start + timedelta(days=days)
-        written = row.get("days_written", days)
-        assert isinstance(written, int)
-        defaults = {
-            "run_id": f"{asset}-{start}",
-            "asset": asset,
-            "trigger": "schedule",
-            "status": "succeeded",
-            "started_at": midnight(TODAY),
-            "finished_at": midnight(TODAY),
-            "interval_start": start,
-            "interval_end": end,
-            "days_written": days,
-            "last_synced_date": start + timedelta(days=written - 1),
-        }
-        add("sync_runs", **(defaults | row))
+    def read(asset: str, day: date, **columns: object) -> None:
+        add("sync_days", **(entry(asset, day) | {"date": day.replace(day=1)} | columns))
 
-    return run
+    return read
 
 
 # --- the latest snapshot
@@ -89,16 +76,63 @@ def test_the_latest_snapshot_is_the_current_one(add: Add, ask: Ask) -> None:
     assert ask("SELECT date, id, name FROM users_current") == [(TODAY, "u1", "now")]
 
 
-def test_a_snapshot_that_found_nothing_is_current_too(
-    add: Add, ask: Ask, run: Callable[..., None]
-) -> None:
+def test_a_snapshot_that_found_nothing_is_current_too(add: Add, ask: Ask, read: Read) -> None:
     add("invites", date=YESTERDAY, id="i1")
-    run("invites", YESTERDAY, 1)
+    read("invites", YESTERDAY)
     assert ask("SELECT id FROM invites_current") == [("i1",)]
-    run("invites", TODAY, 1, status="failed", days_written=0)
+    read("users", TODAY)
     assert ask("SELECT id FROM invites_current") == [("i1",)]
-    run("invites", TODAY, 1)
+    read("invites", TODAY)
     assert ask("SELECT id FROM invites_current") == []
+
+
+@pytest.mark.parametrize("days", [1, 40, 400])
+def test_a_snapshot_of_a_day_to_come_hides_nothing(
+    days: int, add: Add, ask: Ask, read: Read
+) -> None:
+    to_come = TODAY + timedelta(days=days)
+    add("users", date=YESTERDAY, id="u1")
+    read("users", YESTERDAY)
+    add("users", date=to_come, id="u2")
+    read("users", to_come)
+    assert ask("SELECT id FROM users_current") == [("u1",)]
+
+
+def test_a_snapshot_that_the_ledger_does_not_know_yet_is_current(
+    add: Add, ask: Ask, read: Read
+) -> None:
+    read("users", YESTERDAY)
+    add("users", date=YESTERDAY, id="u1")
+    add("users", id="u2")
+    assert ask("SELECT id FROM users_current") == [("u2",)]
+
+
+def test_an_identifier_that_stands_twice_counts_once(add: Add, ask: Ask) -> None:
+    for name in ("b", "a"):
+        add("users", id="u1", name=name)
+        add("workspace_members", workspace_id="w1", user_id="u1", workspace_role=name)
+    add("workspace_members", workspace_id="w2", user_id="u1")
+    assert ask("SELECT id, name FROM users_current") == [("u1", "a")]
+    assert ask("SELECT count(*) FROM workspace_members_current") == [(2,)]
+
+
+def test_an_identifier_that_stands_twice_multiplies_no_money(add: Add, ask: Ask) -> None:
+    for name in ("Research", "Default"):
+        for _ in range(2):
+            add("workspaces", id=f"w-{name}", name=name, created_at=midnight(YESTERDAY))
+            add("api_keys", id="k1", name="CI", created_by_id="u1")
+            add("users", id="u1", email="ada@example.com")
+            add("organization", id=ORGANIZATION, name="Example")
+    for workspace in ("w-Research", None):
+        add("cost_report", workspace_id=workspace, amount_usd=Decimal(1), amount_cents=Decimal(100))
+        add(
+            "usage_report", grouped_by=ALL, workspace_id=workspace, api_key_id="k1", output_tokens=1
+        )
+    add("claude_code_usage", actor_api_key_name="CI", estimated_cost_amount_usd=Decimal(1))
+    assert ask("SELECT sum(cost_usd) FROM cost_daily") == [(2,)]
+    assert ask("SELECT sum(BilledCost) FROM focus_cost_and_usage") == [(2,)]
+    assert ask("SELECT sum(output_tokens) FROM usage_daily") == [(2,)]
+    assert ask("SELECT sum(estimated_cost_usd) FROM claude_code_daily") == [(1,)]
 
 
 def test_a_snapshot_is_current_for_weeks_after_the_last_run(add: Add, ask: Ask) -> None:
@@ -146,6 +180,60 @@ def test_rows_without_an_organization_are_named_too(add: Add, ask: Ask) -> None:
     add("workspaces", organization_id=None, id="w1", name="Research")
     add("cost_report", organization_id=None, workspace_id="w1", amount_usd=Decimal(1))
     assert ask("SELECT workspace_name FROM cost_daily") == [("Research",)]
+
+
+@pytest.mark.parametrize("silent", ["workspaces", "cost_report"])
+def test_a_missing_organization_is_the_lakes_own(
+    silent: str, add: Add, ask: Ask, read: Read
+) -> None:
+    read("cost_report", YESTERDAY, organization_id=ORGANIZATION)
+    read("users", YESTERDAY)  # without a header
+    whose: dict[str, str | None] = dict.fromkeys(("workspaces", "cost_report"), ORGANIZATION)
+    whose[silent] = None
+    for id_, name in (("w1", "Research"), ("w0", "Default")):
+        add("workspaces", organization_id=whose["workspaces"], id=id_, name=name)
+    for workspace in ("w1", None):
+        organization = whose["cost_report"]
+        add("cost_report", organization_id=organization, workspace_id=workspace, amount_usd=1)
+    assert ask(
+        "SELECT organization_id, workspace_name, cost_usd FROM cost_daily ORDER BY workspace_name"
+    ) == [(ORGANIZATION, "Default", 1), (ORGANIZATION, "Research", 1)]
+
+
+def test_a_missing_organization_is_nobodys_where_there_are_several(
+    add: Add, ask: Ask, read: Read
+) -> None:
+    for number, organization in enumerate(("org-1", "org-2")):
+        read("cost_report", TODAY - timedelta(days=number), organization_id=organization)
+        add("workspaces", organization_id=organization, id=f"w{number}", name="Default")
+        add("organization", organization_id=organization, id=organization)
+    add("cost_report", organization_id=None, amount_usd=Decimal(1), amount_cents=Decimal(100))
+    assert ask("SELECT workspace_id, cost_usd FROM cost_daily") == [(None, 1)]
+    assert ask("SELECT BillingAccountId, BilledCost FROM focus_cost_and_usage") == [(None, 1)]
+
+
+def test_workspaces_of_one_name_stay_apart(add: Add, ask: Ask) -> None:
+    for workspace in ("w1", "w2"):
+        add("workspaces", id=workspace, name="Research")
+        add("cost_report", workspace_id=workspace, amount_usd=Decimal(1))
+    assert ask("SELECT workspace_id, workspace_name FROM cost_daily ORDER BY workspace_id") == [
+        ("w1", "Research"),
+        ("w2", "Research"),
+    ]
+
+
+def test_another_currency_stands_by_itself_and_is_named(add: Add, ask: Ask) -> None:
+    add("cost_report", currency="USD", amount_usd=Decimal("0.5"), amount_cents=Decimal(50))
+    for currency in ("EUR", "usd", None):
+        add("cost_report", currency=currency, amount_cents=Decimal("120.5"))
+    assert ask("SELECT currency, cost_usd, cost FROM cost_daily ORDER BY currency") == [
+        ("EUR", None, Decimal("1.205")),
+        ("USD", Decimal("0.5"), Decimal("0.5")),
+        ("usd", None, Decimal("1.205")),
+        (None, None, Decimal("1.205")),
+    ]
+    currencies = ask("SELECT BillingCurrency FROM focus_cost_and_usage ORDER BY 1")
+    assert currencies == [("EUR",), ("USD",), ("usd",), (None,)]
 
 
 # --- usage
@@ -231,6 +319,26 @@ def test_edits_of_all_tools_are_counted(add: Add, ask: Ask) -> None:
     assert ask("SELECT edits_accepted, edits_rejected FROM claude_code_daily") == [(5, 1)]
 
 
+def test_an_address_is_one_person_however_it_is_written(add: Add, ask: Ask) -> None:
+    add("users", id="u1", email="Ada@Example.com")
+    add("api_keys", id="k1", name="CI", created_by_id="u1")
+    for actor in ("ada@example.com", "ADA@example.com"):
+        add("claude_code_usage", actor_email_address=actor, core_metrics_num_sessions=1)
+    add("claude_code_usage", actor_api_key_name="CI", core_metrics_num_sessions=1)
+    assert ask("SELECT person, sessions FROM claude_code_daily") == [("ada@example.com", 3)]
+
+
+def test_an_estimate_in_another_currency_is_counted_and_named(add: Add, ask: Ask) -> None:
+    person = {"actor_email_address": "ada@example.com"}
+    cents = "estimated_cost_amount_cents"
+    usd = {"estimated_cost_currency": "USD", "estimated_cost_amount_usd": Decimal(1)}
+    add("claude_code_usage", **person, **usd, **{cents: Decimal(100)})
+    add("claude_code_usage", **person, **{cents: Decimal(100)}, estimated_cost_currency="EUR")
+    add("claude_code_usage", **person, **{cents: Decimal(0)})  # no model was used
+    columns = "estimated_cost_usd, estimates_in_other_currencies, other_currency"
+    assert ask(f"SELECT {columns} FROM claude_code_daily") == [(1, 1, "EUR")]
+
+
 # --- FOCUS
 
 
@@ -264,7 +372,10 @@ def test_a_focus_row_is_exact_and_complete(add: Add, ask: Ask) -> None:
     assert set(costs) == {Decimal("1.237891200000")}
 
 
-def test_a_focus_row_without_an_organization_is_the_lakes_own(add: Add, ask: Ask) -> None:
+def test_a_focus_row_without_an_organization_is_the_lakes_own(
+    add: Add, ask: Ask, read: Read
+) -> None:
+    read("cost_report", YESTERDAY, organization_id=ORGANIZATION)
     add("organization", id=ORGANIZATION, name="Example")
     add("cost_report", organization_id=None, amount_cents=Decimal(1))
     columns = "BillingAccountId, BillingAccountName, SubAccountName"
@@ -282,43 +393,59 @@ def days_ago(days: int) -> date:
     return TODAY - timedelta(days=days)
 
 
-def test_today_is_open_and_the_days_before_are_final(ask: Ask, run: Callable[..., None]) -> None:
-    run("cost_report", days_ago(2), 3, last_synced_date=YESTERDAY)
-    assert coverage(ask) == {days_ago(2): "final", YESTERDAY: "final", TODAY: "open"}
-
-
-def test_days_that_no_run_wrote_are_missing(ask: Ask, run: Callable[..., None]) -> None:
-    run("cost_report", days_ago(5), 6, status="partial", days_written=2)
-    run("cost_report", days_ago(1), 2, status="failed", days_written=0, last_synced_date=None)
+def test_each_day_from_the_first_until_today_is_final_open_or_missing(ask: Ask, read: Read) -> None:
+    read("cost_report", days_ago(4))
+    read("cost_report", days_ago(2), is_final=False)
+    read("cost_report", days_ago(1))
     assert coverage(ask) == {
-        days_ago(5): "final",
         days_ago(4): "final",
         days_ago(3): "missing",
-        days_ago(2): "missing",
-        days_ago(1): "missing",
+        days_ago(2): "open",
+        days_ago(1): "final",
         TODAY: "open",
     }
 
 
-def test_a_day_that_was_not_over_when_it_was_read_is_open(
-    ask: Ask, run: Callable[..., None]
+def test_todays_snapshot_is_final_once_it_is_taken(ask: Ask, read: Read) -> None:
+    read("users", YESTERDAY)
+    assert coverage(ask) == {YESTERDAY: "final", TODAY: "open"}
+    read("users", TODAY)
+    assert coverage(ask) == {YESTERDAY: "final", TODAY: "final"}
+
+
+@pytest.mark.parametrize("island", [date(1926, 3, 1), date(2020, 3, 1), date(2023, 3, 1)])
+def test_an_island_is_not_in_the_calendar(island: date, ask: Ask, read: Read) -> None:
+    for number in range(31):
+        read("cost_report", island + timedelta(days=number), in_history=False)
+    read("cost_report", YESTERDAY)
+    assert coverage(ask) == {YESTERDAY: "final", TODAY: "open"}
+
+
+def test_without_a_history_the_calendar_starts_at_the_first_day_since_2023(
+    ask: Ask, read: Read
 ) -> None:
-    last = {"started_at": midnight(days_ago(1)), "last_synced_date": days_ago(2)}
-    run("usage_report", days_ago(2), 2, **last)
-    assert coverage(ask) == {days_ago(2): "final", days_ago(1): "open", TODAY: "open"}
+    read("cost_report", date(1926, 3, 1), in_history=False)
+    read("cost_report", days_ago(2), in_history=False)
+    assert coverage(ask) == {days_ago(2): "final", YESTERDAY: "missing", TODAY: "open"}
 
 
-def test_a_backfill_makes_old_days_final(ask: Ask, run: Callable[..., None]) -> None:
-    run("usage_report", days_ago(40), 2, trigger="interval", last_synced_date=None)
-    statuses = coverage(ask)
-    assert [statuses[days_ago(40)], statuses[days_ago(39)]] == ["final", "final"]
-    assert statuses[days_ago(38)] == "missing"
+def test_a_day_to_come_is_not_in_the_calendar(ask: Ask, read: Read) -> None:
+    read("cost_report", YESTERDAY)
+    for days in (1, 14, 60):
+        read("cost_report", TODAY + timedelta(days=days))
+    assert coverage(ask) == {YESTERDAY: "final", TODAY: "open"}
 
 
-def test_the_last_run_that_read_a_day_is_named(ask: Ask, run: Callable[..., None]) -> None:
-    first, last = midnight(YESTERDAY), midnight(TODAY)
-    run("users", YESTERDAY, 1, run_id="a", started_at=first, finished_at=first)
-    run("users", YESTERDAY, 1, run_id="b", started_at=last, finished_at=last)
+def test_the_assets_have_calendars_of_their_own(ask: Ask, read: Read) -> None:
+    read("cost_report", days_ago(1))
+    read("usage_report", TODAY)
+    counted = ask("SELECT asset, count(*) FROM coverage GROUP BY asset ORDER BY asset")
+    assert counted == [("cost_report", 2), ("usage_report", 1)]
+
+
+def test_the_run_that_read_a_day_last_is_named(ask: Ask, read: Read) -> None:
+    last = midnight(TODAY)
+    read("users", YESTERDAY, last_run_id="b", last_read_at=last)
     assert ask("SELECT date, status, last_run_id, last_read_at FROM coverage ORDER BY date") == [
         (YESTERDAY, "final", "b", last),
         (TODAY, "open", None, None),

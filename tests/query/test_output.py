@@ -29,8 +29,8 @@ SELECT
 """
 
 
-def written(sql: str, form: Format) -> bytes:
-    file = io.BytesIO()
+def written(sql: str, form: Format, file: io.BytesIO | None = None) -> bytes:
+    file = file or io.BytesIO()
     with duckdb.connect() as session:
         session.execute("SET TimeZone = 'UTC'")
         relation = session.sql(sql)
@@ -93,6 +93,38 @@ def test_a_table_does_not_steer_the_terminal() -> None:
     text = written("SELECT chr(27) || '[2J' AS name", Format.TABLE).decode()
     assert "\x1b" not in text
     assert "\N{REPLACEMENT CHARACTER}[2J" in text
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'SELECT 1 AS "\x1b[2J"',
+        "PIVOT (SELECT chr(27) || '[2J' AS name, 1 AS n) ON name USING sum(n)",
+        'SELECT 1 AS "a\nb\x9b2J\x7f"',
+    ],
+)
+def test_a_header_does_not_steer_the_terminal(sql: str) -> None:
+    text = written(sql, Format.TABLE).decode()
+    assert [char for char in text if not char.isprintable()] == ["\n"] * text.count("\n")
+    assert len(text.splitlines()) == 6
+    assert "\N{REPLACEMENT CHARACTER}" in text
+
+
+class Screen(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("form", [Format.TABLE, Format.CSV, Format.JSON])
+def test_no_format_steers_a_terminal(form: Format) -> None:
+    sql = "SELECT '\x1b[2J\x9b2J Zoë' AS \"\x1b[2J\x9b2J\""
+    text = written(sql, form, Screen()).decode()
+    assert {char for char in text if not char.isprintable()} == {"\n"}
+    assert "Zoë" in text
+
+
+def test_a_file_keeps_every_character() -> None:
+    assert "\x1b[2J" in written("SELECT chr(27) || '[2J' AS name", Format.CSV).decode()
 
 
 def test_a_long_table_is_cut_and_says_so() -> None:

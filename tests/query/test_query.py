@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from anthropic_lake.errors import QueryError, SettingsError, StorageError
 from anthropic_lake.lake.reading import StoredLake
@@ -71,6 +71,7 @@ def test_a_table_without_objects_has_its_columns_and_no_rows(
 
 
 def test_a_view_without_objects_has_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "asset=other").mkdir()
     assert rows("SELECT * FROM cost_daily", stored(tmp_path)) == []
 
 
@@ -171,7 +172,7 @@ def test_only_the_days_asked_for_are_read(
     sql = f"SELECT count(*), sum(output_tokens) FROM usage_report WHERE {predicate}"
     assert rows(sql, stored(copied)) == rows(sql, lake)
     everything = "SELECT count(DISTINCT output_tokens) FROM usage_report"
-    with pytest.raises(QueryError, match="Could not open Parquet"):
+    with pytest.raises(QueryError, match="too small to be a Parquet file"):
         rows(everything, stored(copied))
 
 
@@ -269,6 +270,27 @@ def test_a_mistake_is_explained(sql: str, message: str, lake: StoredLake) -> Non
         rows(sql, lake)
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT error(chr(27) || '[2J')",
+        "SELECT CASE WHEN range > 20000 THEN error(chr(155) || '2J') END FROM range(30000)",
+        'SELECT "\x1b[2J" FROM users',
+        'SELECT * FROM "\x1b[2J"',
+        "SELEC '\x1b[2J'",
+    ],
+)
+def test_the_words_of_an_error_do_not_steer_a_terminal(sql: str, lake: StoredLake) -> None:
+    with pytest.raises(QueryError, match="\N{REPLACEMENT CHARACTER}") as raised:
+        rows(sql, lake)
+    assert {char for char in str(raised.value) if not char.isprintable()} <= {"\n"}
+
+
+def test_a_name_is_never_a_variable_of_the_program(lake: StoredLake) -> None:
+    with pytest.raises(QueryError, match="there is no table or view question"):
+        rows("SELECT * FROM question", lake)
+
+
 def test_several_statements_give_the_result_of_the_last(lake: StoredLake) -> None:
     sql = "CREATE TABLE t AS SELECT count(*) AS n FROM users_current; SELECT n > 0 FROM t"
     assert rows(sql, lake) == [(True,)]
@@ -294,17 +316,41 @@ def test_own_files_may_be_joined(lake: StoredLake, tmp_path: Path) -> None:
 
 def test_a_place_without_a_lake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"there is no lake at .*nowhere: make one with"):
-        stored(tmp_path / "nowhere").check_exists()
+        rows("SELECT 1", stored(tmp_path / "nowhere"))
     with pytest.raises(SettingsError, match="is empty: make one with"):
-        stored(tmp_path).check_exists()
+        rows("SELECT 1", stored(tmp_path))
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot list"):
-        stored(tmp_path / "file").check_exists()
+        rows("SELECT 1", stored(tmp_path / "file"))
 
 
-def test_duckdb_reads_the_objects_by_itself_too(folder: Path, lake: StoredLake) -> None:
-    """Ours is one way to open the lake; the plain one gives the same rows."""
-    files = f"{folder}/asset=cost_report/*/*.parquet"
-    sql = f"SELECT count(*), sum(amount_usd) FROM read_parquet('{files}')"
-    plain = duckdb.connect().execute(sql).fetchone()
-    assert rows("SELECT count(*), sum(amount_usd) FROM cost_report", lake) == [plain]
+# --- who reads the files
+
+
+@pytest.mark.parametrize("declared", TABLES, ids=lambda each: each.name)
+def test_duckdb_and_arrow_read_the_same_rows(
+    declared: Table, folder: Path, lake: StoredLake
+) -> None:
+    by_arrow = StoredLake(fs.SubTreeFileSystem("/", fs.LocalFileSystem()), str(folder)[1:], "")
+    sql = f"SELECT * FROM {declared.name} ORDER BY ALL"
+    found = table(sql, lake)
+    assert found.replace_schema_metadata() == table(sql, by_arrow).replace_schema_metadata()
+    assert (lake.is_local, by_arrow.is_local) == (True, False)
+
+
+def test_a_folder_is_read_by_duckdb_itself(lake: StoredLake) -> None:
+    [(_, plan)] = rows("EXPLAIN SELECT sum(amount_usd) FROM cost_report", lake)
+    assert "READ_PARQUET" in plan
+
+
+@pytest.mark.parametrize(
+    "name", ["a?b", "a[1]", "a*", "date=2020-01-01", "{x}", "Zoë e\u0301", "'"]
+)
+def test_a_folder_may_have_any_name(name: str, folder: Path, tmp_path: Path) -> None:
+    for other in ("axb", "a1", name):
+        shutil.copytree(folder / "asset=users", tmp_path / other / "asset=users")
+    sql = "SELECT date, count(*) FROM users GROUP BY date ORDER BY date"
+    lake = stored(tmp_path / name)
+    assert rows(sql, lake) == rows(sql, stored(folder))
+    with query(sql, lake, today=TODAY, safe=True) as result:
+        assert result.read_all().num_rows == 3

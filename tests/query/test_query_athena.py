@@ -265,4 +265,4 @@ def test_no_region_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     where = ("--athena", "--workgroup", "stack", "--database", "anthropic_lake")
     result = CliRunner().invoke(main, ["query", SQL, *where])
-    assert "Set AWS_REGION" in refused(result, 2)
+    assert "Set AWS_DEFAULT_REGION" in refused(result, 2)

@@ -11,7 +11,7 @@ from typing import Any
 from anthropic_lake.assets import ASSETS
 from tests.reliability.cloud import ERRORS, NETWORK, AwsFault
 from tests.reliability.sandbox import NETWORK_FAULTS
-from tests.simulator import Fault
+from tests.simulator import Fault, Lag
 
 START = date(2026, 11, 18)
 KEYS = tuple(f"sk-ant-admin01-invented-{number}-Zq7" for number in range(4))
@@ -23,6 +23,12 @@ EACH_WAY = ("users", "workspace_members", "cost_report", "claude_code_usage")
 
 _HOURS = ((6, 0, 0), (0, 30, 0), (12, 0, 0), (23, 59, 59))
 _WAITS = (0.5, 3, 20, 24, 24, 48)
+_TRIGGERS = (
+    *("schedule", "schedule", "schedule", "schedule", "manual", "late"),
+    *("replay", "future", "interval", "island", "before"),
+)
+_SKEWS = (-24 * 5, -30, -0.6, 0.6, 3, 24 * 14)
+_STARTS = (-60, -20, -2, 3, 10, 30)
 _GOSSIP = f"invalid key {KEYS[0]} of person1@example.com\x1b[31m"
 Json = dict[str, Any]
 
@@ -32,33 +38,68 @@ class Invoke:
     """One invocation.
 
     Args:
-        trigger: `schedule`, `late` (meant for yesterday), `manual` or `interval`.
+        trigger: `schedule`, `late` (meant for yesterday), `replay` (meant for some weeks ago),
+            `future` (meant for the day after tomorrow), `manual`, `interval` (the last days),
+            `island` (days of long ago), or `before` (days that end where history begins).
         remaining: Seconds that it has.
         warm: Whether the process of the last invocation goes on.
         kill_at: The effect at which the process dies.
+        terminate_at: The effect at which SIGTERM comes.
+        skew_hours: How far the process's clock is ahead.
     """
 
     trigger: str = "schedule"
     remaining: float = 900
     warm: bool = False
     kill_at: int | None = None
+    terminate_at: int | None = None
+    skew_hours: float = 0
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Two invocations at once, in an interleaving of effects that follows from the seed."""
+    """Two invocations at once, in an interleaving of effects that follows from the seed.
+
+    Args:
+        first: One of them.
+        second: The other.
+        seed: Draws the interleaving.
+        hold: Which answer the first one does not get before the second has ended; then nothing
+            else is interleaved.
+        change: What happens while it is held.
+    """
 
     first: Invoke
     second: Invoke
     seed: int
+    hold: int | None = None
+    change: Change | None = None
 
 
 @dataclass(frozen=True)
 class Change:
-    """The organization changes: `restate`, `clear` (a day), `user`, `rotate`, `rotate secret`."""
+    """Something changes.
+
+    Args:
+        what: `restate`, `clear` or `restore` (a day), `user`, `rotate`, `rotate secret`,
+            `history start`, or `version 0.1.0`: the lake is as that version would have left it.
+        days: Days ago; for a history start, days after the usual one.
+    """
 
     what: str
-    days_ago: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """An invocation that must not leave anything here.
+
+    Args:
+        kind: `lake`: another lake's, with the same state prefix; `organization`: with another
+            organization's key, `organization unnamed`: whose header is missing.
+    """
+
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +109,7 @@ class Wait:
     hours: float
 
 
-Step = Invoke | Overlap | Change | Wait
+Step = Invoke | Overlap | Change | Stranger | Wait
 
 
 @dataclass
@@ -82,6 +123,12 @@ class Plan:
         lookback: Days that a scheduled run reads again.
         page_size: Time buckets or records in a page of the API.
         open_day: What the API says to an end in the future.
+        history_days: How many days before the first one history starts.
+        says_time: Whether the API's answers say the time.
+        names_organization: Whether they say whose they are.
+        absent: What S3 says of an object that is not there: 404, or 403 without ListBucket.
+        chooses_prefix: Whether the settings say where the watermarks are.
+        lag: How far reports are behind while faults happen.
         steps: What happens, in order.
         api: Faults of the API, by the names in API_FAULTS.
         network: Faults on the way to it, by the number of the request.
@@ -95,6 +142,12 @@ class Plan:
     page_size: int
     open_day: Any
     steps: list[Step]
+    history_days: int = 4
+    says_time: bool = True
+    names_organization: bool = True
+    absent: int = 404
+    chooses_prefix: bool = True
+    lag: Lag | None = None
     api: list[tuple[str, Json]] = field(default_factory=list)
     network: dict[int, str] = field(default_factory=dict)
     aws: list[AwsFault] = field(default_factory=list)
@@ -104,7 +157,7 @@ def draw(seed: int) -> Plan:
     """The plan of a number."""
     rng = random.Random(f"plan {seed}")
     assets = list(ASSETS)
-    overlapping = rng.random() < 0.2
+    overlapping = rng.random() < 0.25
     plan = Plan(
         seed,
         assets[seed % len(assets)],
@@ -120,6 +173,13 @@ def draw(seed: int) -> Plan:
         plan.start += timedelta(milliseconds=900)
     if not any(isinstance(step, Change | Overlap) for step in plan.steps):
         plan.lookback = rng.choice((0, 1, 3, 30))
+    plan.history_days = rng.choice((4, 4, 4, 4, 40))
+    plan.says_time = rng.random() < 0.7
+    plan.names_organization = rng.random() < 0.8
+    plan.absent = rng.choice((404, 404, 403))
+    plan.chooses_prefix = rng.random() < 0.7
+    if rng.random() < 0.15:
+        plan.lag = Lag(rng.randrange(6), is_refused=rng.random() < 0.5)
     plan.api = [_api_fault(rng, overlapping) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
     count = rng.choice((0, 0, 1, 2))
     plan.network = {rng.randrange(1, 15): rng.choice(NETWORK_FAULTS) for _ in range(count)}
@@ -130,26 +190,52 @@ def draw(seed: int) -> Plan:
 def _step(rng: random.Random, overlapping: bool) -> Step:
     chance = rng.random()
     if chance < 0.55:
-        if overlapping and rng.random() < 0.6:
-            return Overlap(_invoke(rng), _invoke(rng), rng.randrange(1 << 30))
-        return _invoke(rng)
-    if chance < 0.8:
+        return _overlap(rng) if overlapping and rng.random() < 0.6 else _invoke(rng)
+    if chance < 0.75:
         return Wait(rng.choice(_WAITS))
-    what = rng.choice(("restate", "restate", "clear", "user", "rotate", "rotate secret"))
+    if chance < 0.82:
+        return Stranger(rng.choice(("lake", "organization", "organization unnamed")))
+    return _change(rng) if chance > 0.9 else _change_of_the_lake(rng)
+
+
+def _change_of_the_lake(rng: random.Random) -> Change:
+    if rng.random() < 0.3:
+        return Change("version 0.1.0")
+    return Change("history start", rng.choice(_STARTS))
+
+
+def _change(rng: random.Random) -> Change:
+    what = rng.choice(("restate", "clear", "restore", "user", "rotate", "rotate secret"))
     return Change(what, rng.randrange(4))
 
 
+def _overlap(rng: random.Random) -> Overlap:
+    first, second, seed = _invoke(rng), _invoke(rng), rng.randrange(1 << 30)
+    if rng.random() < 0.5:
+        return Overlap(first, second, seed)
+    return Overlap(first, second, seed, hold=rng.randrange(1, 5), change=_change(rng))
+
+
 def _invoke(rng: random.Random) -> Invoke:
+    ending = rng.random()
+    effect = rng.randrange(1, 90)
     return Invoke(
-        rng.choice(("schedule", "schedule", "schedule", "late", "manual", "interval")),
+        rng.choice(_TRIGGERS),
         rng.choice((900, 900, 900, rng.uniform(1, 40), rng.uniform(40, 200))),
         warm=rng.random() < 0.5,
-        kill_at=rng.randrange(1, 90) if rng.random() < 0.25 else None,
+        kill_at=effect if ending < 0.2 else None,
+        terminate_at=effect if 0.2 < ending < 0.3 else None,
+        skew_hours=rng.choice(_SKEWS) if rng.random() < 0.1 else 0,
     )
 
 
 def _aws_fault(rng: random.Random) -> AwsFault:
-    operation = rng.choice(("s3.put", "s3.put", "s3.head", "ssm.get", "ssm.put", "secrets.get"))
+    operation = rng.choice(
+        (
+            *("s3.put", "s3.put", "s3.put", "s3.head", "s3.get", "s3.list"),
+            *("ssm.get", "ssm.put", "ssm.put", "secrets.get"),
+        )
+    )
     kinds = [*ERRORS[operation], *NETWORK, "slow"]
     if operation == "ssm.get":
         kinds += ["stale"] * 3
@@ -242,6 +328,8 @@ API_FAULTS: dict[str, Callable[[Json], Fault]] = {
     "chunks": _kind("chunked"),
     "a page repeated": _kind("repeat_page"),
     "no token": _kind("no_token"),
+    "empty pages": _kind("empty_page"),
+    "truncated": lambda given: Fault.members({"truncated": True, "warning": _GOSSIP}, **given),
     "disconnected": _kind("disconnect"),
     "reset in the headers": _kind("reset_headers"),
     "reset in the body": _kind("reset_body"),
@@ -252,4 +340,8 @@ API_FAULTS: dict[str, Callable[[Json], Fault]] = {
     "no data": _edit(lambda page: {"data": None, "has_more": False}),
     "a list": _edit(lambda page: b"[]"),
     "not JSON": _edit(lambda page: b"\xff\x00"),
+    "a record twice": lambda given: Fault.duplicate(**given),
+    "a record twice, changed": lambda given: Fault.duplicate({"badge": 1}, **given),
 }
+OF_SNAPSHOTS = {"a record twice", "a record twice, changed"}
+"""Of a report, equal rows are two rows."""

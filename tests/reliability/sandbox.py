@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import requests
@@ -20,18 +21,22 @@ from requests.adapters import HTTPAdapter
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import Asset
 from anthropic_lake.aws import secret_reader
-from anthropic_lake.lake.aws import S3Lake, SsmWatermark
+from anthropic_lake.errors import Terminated
+from anthropic_lake.lake.aws import S3Lake, SsmState
 from anthropic_lake.settings import Settings
 from anthropic_lake.sync.extractor import Extractor
-from anthropic_lake.sync.request import Request
+from anthropic_lake.sync.ownership import Place
+from anthropic_lake.sync.request import Request, read_event
 from anthropic_lake.sync.runs import Run
 from tests.reliability.clock import Clock
-from tests.reliability.cloud import Clients, Cloud
+from tests.reliability.cloud import BUCKET, Clients, Cloud
 
 NETWORK_FAULTS = ("refused", "connect time-out", "read time-out", "body time-out", "slow")
 _LATENCY = 0.15
 _SLOW = 25.0
 _NOBODY = "http://127.0.0.1:1/"
+DEFAULT_PREFIX = "/anthropic-lake/lake"
+"""Where the watermarks are of a lake for which nobody chose a prefix."""
 
 
 class Killed(BaseException):
@@ -55,23 +60,49 @@ class Network:
 
 
 class Baton:
-    """Lets one thread run, and another after each effect: any interleaving, by a seed."""
+    """Lets one thread run, and another after each effect: any interleaving, by a seed.
 
-    def __init__(self, seed: int, runners: list[Sandbox]) -> None:
+    Args:
+        seed: Draws who goes on.
+        runners: All threads.
+        hold: The answer of the API that the first one does not get before the others have ended.
+        held: Called when it is held.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        runners: list[Sandbox],
+        hold: int | None = None,
+        held: Callable[[], None] = lambda: None,
+    ) -> None:
         self._rng = random.Random(seed)
         self._running = list(runners)
         self._condition = threading.Condition()
-        self._holder: Sandbox | None = self._rng.choice(self._running)
+        self._hold, self._held = hold, held
+        self._held_back = runners[0]
+        self._answers = 0
+        self._holder: Sandbox | None = runners[0] if hold else self._rng.choice(self._running)
 
     def wait(self, me: Sandbox) -> None:
         with self._condition:
             assert self._condition.wait_for(lambda: self._holder is me, timeout=60)
 
-    def pass_on(self, me: Sandbox) -> None:
+    def pass_on(self, me: Sandbox, effect: str) -> None:
         with self._condition:
-            self._holder = self._rng.choice(self._running)
+            self._holder = self._next(me, effect)
             self._condition.notify_all()
         self.wait(me)
+
+    def _next(self, me: Sandbox, effect: str) -> Sandbox:
+        if self._hold is None:
+            return self._rng.choice(self._running)
+        if me is self._held_back and effect == "after api":
+            self._answers += 1
+            if self._answers == self._hold and len(self._running) > 1:
+                self._held()
+                return next(other for other in self._running if other is not me)
+        return me
 
     def leave(self, me: Sandbox) -> None:
         with self._condition:
@@ -98,50 +129,85 @@ class Outcome:
 
 
 class Sandbox:
-    """A process: its clients, its connection, its pace."""
+    """A process: its clients, its connection, its pace.
+
+    Args:
+        settings: The settings of the function.
+        clock: The true time.
+        cloud: Its account.
+        network: Its way to the API.
+        bucket: The bucket of its lake.
+        skew: How far its clock is ahead.
+    """
 
     def __init__(
-        self, settings: Settings, base_url: str, clock: Clock, cloud: Cloud, network: Network
+        self,
+        settings: Settings,
+        clock: Clock,
+        cloud: Cloud,
+        network: Network,
+        *,
+        bucket: str = BUCKET,
+        skew: timedelta = timedelta(),
     ) -> None:
         self.clock = clock
         self.network = network
         self.requested: list[float] = []
         self.effects: list[str] = []
         self.kill_at: int | None = None
+        self.terminate_at: int | None = None
+        self.skew = skew
         self.baton: Baton | None = None
         self._dead = False
         clients = cast("Any", Clients(cloud, self))
         pace = Pace(settings.requests_per_minute, clock=clock.monotonic)
-        self.connection = Connection(secret_reader(clients, "arn"), pace, base_url)
+        self.connection = Connection(secret_reader(clients, "arn"), pace, settings.base_url)
         self.connection.http.trust_env = False  # loopback only; proxies have tests of their own
         self.connection.http.mount("http://", _Wire(self))
         self.extractor = Extractor(
             settings,
             self.connection,
-            S3Lake(clients, "lake"),
-            SsmWatermark(clients, "/stack"),
-            clock=clock.now,
+            Place(
+                S3Lake(clients, bucket),
+                lambda prefix: SsmState(clients, prefix or ""),
+                default_prefix=DEFAULT_PREFIX,
+                chosen_prefix=settings.state_prefix,
+            ),
+            clock=self.now,
             sleep=clock.sleep,
         )
+
+    def lives(self, settings: Settings, skew: timedelta) -> bool:
+        """Whether it can be invoked once more, with these settings."""
+        ended = self.kill_at is not None or self.terminate_at is not None
+        return not ended and (settings, skew) == (self.extractor.settings, self.skew)
+
+    def now(self) -> datetime:
+        """The time by its own clock."""
+        return self.clock.now() + self.skew
 
     def effect(self, name: str) -> None:
         """A moment at which the process may die, and another one may run."""
         if self.baton is not None:
-            self.baton.pass_on(self)
+            self.baton.pass_on(self, name)
         if self._dead:
             raise Killed(name)
         self.effects.append(name)
         if len(self.effects) == self.kill_at:
             self._dead = True
             raise Killed(name)
+        if len(self.effects) == self.terminate_at:
+            raise Terminated(name)
 
-    def invoke(self, asset: Asset, request: Request, remaining: float) -> Outcome:
+    def invoke(self, asset: Asset, event: Mapping[str, str], remaining: float) -> Outcome:
         """Run once, with some seconds to go."""
         end = self.clock.monotonic() + remaining
-        run = self.extractor.new_run(asset, request)
+        run = self.extractor.new_run(asset, Request("manual", self.now()))
         error: BaseException | None = None
         trace = ""
         try:
+            request = read_event(event, self.now())
+            run = self.extractor.new_run(asset, request)
             self.extractor.run(asset, request, run, time_left=lambda: end - self.clock.monotonic())
         except BaseException as raised:  # noqa: BLE001  it is what is looked at
             error, trace = raised, "".join(traceback.format_exception(raised))
@@ -176,7 +242,7 @@ class _Wire(HTTPAdapter):
         response = super().send(request, *args, **kwargs)
         try:
             sandbox.effect("after api")
-        except Killed:
+        except (Killed, Terminated):
             response.close()
             raise
         if fault == "body time-out":

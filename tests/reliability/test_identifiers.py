@@ -16,7 +16,7 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import ApiError, ContractBroken, redact
-from anthropic_lake.extract.snapshots import extract_snapshot
+from anthropic_lake.extract.extraction import Extraction
 from anthropic_lake.query.output import Format, write
 from tests.simulator import AdminApiServer, Fault, Organization
 
@@ -55,7 +55,7 @@ def test_a_hostile_workspace_stays_one_segment_of_the_path(identifier: str) -> N
         with connection.http:
             try:
                 api = AdminApi(connection, MEMBERS.name)
-                list(extract_snapshot(MEMBERS, api, date(2026, 11, 22)))
+                list(Extraction(MEMBERS, api).snapshot(date(2026, 11, 22)))
             except ContractBroken:
                 assert not identifier.strip(".")
                 return

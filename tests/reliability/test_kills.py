@@ -1,4 +1,4 @@
-"""The process dies at every effect of a three-day run of each asset, and the next run mends it.
+"""The process ends at every effect of a three-day run of each asset, and the next run mends it.
 
 `make test` plays the assets that are read in different ways; the others are read like one of them.
 """
@@ -11,11 +11,15 @@ from datetime import timedelta
 import pytest
 
 from anthropic_lake.assets import ASSETS
+from anthropic_lake.errors import Terminated
+from anthropic_lake.lake.layout import object_key
 from tests.reliability.plans import EACH_WAY, Invoke, Plan, draw
-from tests.reliability.play import play
+from tests.reliability.play import invoke, play
+from tests.reliability.sandbox import Outcome
+from tests.reliability.world import World
 
 
-def _plan(asset: str, kill_at: int | None) -> Plan:
+def _plan(asset: str, step: Invoke) -> Plan:
     """Three days are due: history begins on 14 November, and two are not over."""
     base = draw(0)
     return dataclasses.replace(
@@ -25,25 +29,61 @@ def _plan(asset: str, kill_at: int | None) -> Plan:
         lookback=30,
         page_size=1,
         open_day="accept",
-        steps=[Invoke(kill_at=kill_at)],
+        history_days=4,
+        lag=None,
+        steps=[step],
         api=[],
         network={},
         aws=[],
     )
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
+EACH_ASSET = pytest.mark.parametrize(
     "asset",
     [name if name in EACH_WAY else pytest.param(name, marks=pytest.mark.slow) for name in ASSETS],
 )
+
+
+@pytest.mark.timeout(300)
+@EACH_ASSET
 def test_a_process_that_dies_anywhere_loses_nothing(asset: str) -> None:
     deaths = 0
     for effect in range(1, 10_000):
-        report = play(_plan(asset, effect))
+        report = play(_plan(asset, Invoke(kill_at=effect)))
         assert report.violations == {}, f"killed at effect {effect}"
         if "Killed" not in report.ended:
             break
         deaths += 1
-    assert deaths >= 14  # two for each of secret, SSM, sync_runs, API, S3, SSM, sync_runs
+    assert deaths >= 40  # two for each: manifest, owner, history, secret, API, heads, puts, row
     assert report.ended == {"succeeded": 1}
+
+
+@pytest.mark.timeout(300)
+@EACH_ASSET
+def test_sigterm_ends_a_run_as_an_exception_does(asset: str) -> None:
+    """What is in the lake is in the ledger then, and the run's row says what happened."""
+    for effect in range(1, 10_000):
+        step = Invoke(terminate_at=effect)
+        world = World(_plan(asset, step))
+        try:
+            (outcome,) = invoke(world, step)
+            if outcome.error is None:
+                break
+            assert isinstance(outcome.error, Terminated)
+            assert world.violations == [], f"terminated at effect {effect}"
+            _check_settled(world, outcome, str(outcome.error.code))
+        finally:
+            world.close()
+    assert effect > 40
+
+
+def _check_settled(world: World, outcome: Outcome, effect: str) -> None:
+    """Every day that was put whole before a request was ended is recorded."""
+    last = world.asset.tables[-1].name
+    days = {day for day in world.days() if object_key(last, day) in world.cloud.objects}
+    ledger = world.ledger().keys()
+    assert ledger <= days
+    row = world.row(outcome)
+    if "api" in effect and row is not None:
+        assert ledger == days
+        assert (row["status"], row["error_type"]) == ("failed", "Terminated")

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.large import CASES
-
 ROOT = Path(__file__).parents[2]
 MOST_MIB = 1024
 EXPECTED = {
@@ -30,7 +28,7 @@ EXPECTED = {
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", EXPECTED)
 def test_it_fits_into_the_memory_or_is_refused_by_name(case: str) -> None:
     program = [sys.executable, "-m", "tests.reliability.large", case]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from anthropic_lake.errors import StorageError
-from anthropic_lake.lake.local import LocalLake, LocalWatermark
+from anthropic_lake.lake.local import LocalLake, LocalState
+from anthropic_lake.lake.objects import ANYTHING
+from anthropic_lake.lake.watermark import Watermarks
 from tests.simulator import AdminApiServer, Organization
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +64,18 @@ def _files(lake: Path) -> dict[str, bytes]:
 
 
 def _data(lake: Path) -> dict[str, bytes]:
-    return {name: body for name, body in _files(lake).items() if "sync_runs" not in name}
+    """What does not say when it was written, and by whom."""
+    return {name: body for name, body in _files(lake).items() if "asset=sync_" not in name}
+
+
+def _ledger(lake: Path) -> dict[date, str]:
+    """The digest of each day that the ledger has."""
+    entries = [
+        entry
+        for path in lake.glob("asset=sync_days/*/*.parquet")
+        for entry in pq.read_table(path, partitioning=None).to_pylist()
+    ]
+    return {entry["day"]: entry["digest"] for entry in entries}
 
 
 @pytest.mark.parametrize("asset", ["cost_report", "users"])
@@ -69,7 +83,7 @@ def test_sigkill_at_every_effect_on_a_file_leaves_whole_files(
     asset: str, victims: Victims, tmp_path: Path
 ) -> None:
     assert victims.run(tmp_path / "whole", asset, 0) == 0
-    expected = _data(tmp_path / "whole")
+    expected, ledger = _data(tmp_path / "whole"), _ledger(tmp_path / "whole")
     deaths = 0
     for effect in EFFECTS:
         lake = tmp_path / str(effect)
@@ -78,17 +92,24 @@ def test_sigkill_at_every_effect_on_a_file_leaves_whole_files(
             assert body == expected[name]
         for path in lake.rglob("*.parquet"):
             pq.read_table(path, partitioning=None)
-        stands = LocalWatermark(lake).get(asset)
+        dates = {date.fromisoformat(name.split("date=")[1][:10]) for name in _data(lake)}
+        assert _ledger(lake).items() <= ledger.items()
+        assert _ledger(lake).keys() <= dates
+        stands = Watermarks(LocalState(lake)).last(asset)
         if stands and asset == "cost_report":
-            dates = {name.split("date=")[1][:10] for name in _data(lake)}
-            assert {f"2026-11-{day}" for day in range(18, stands.day + 1)} <= dates
+            assert {date(2026, 11, day) for day in range(18, stands.day + 1)} <= _ledger(
+                lake
+            ).keys()
         if status == 0:
             break
         assert status == -signal.SIGKILL
         deaths += 1
         if effect % 3 == 0:  # the next run mends it
             assert victims.run(lake, asset, 0) == 0
-            assert _data(lake) == expected
+            assert (_data(lake), _ledger(lake)) == (expected, ledger)
+            manifest = json.loads((lake / "_lake.json").read_text())
+            assert (lake / "_watermarks" / "lake_id").read_text().strip() == manifest["lake_id"]
+            assert list((lake / "_locks").iterdir()) == []
     assert deaths > 20
 
 
@@ -96,13 +117,13 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """Written beside its place first: what cannot be written whole is not there at all."""
     resource = pytest.importorskip("resource")
     key = "asset=users/date=2026-11-20/users.parquet"
-    LocalLake(tmp_path).put(key, b"old", "digest")
+    LocalLake(tmp_path).put(key, b"old", replaces=ANYTHING)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
         with pytest.raises(StorageError, match="cannot write"):
-            LocalLake(tmp_path).put(key, b"n" * 100_000, "digest")
+            LocalLake(tmp_path).put(key, b"n" * 100_000, replaces=ANYTHING)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import gzip
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,9 +23,18 @@ from cryptography.x509.oid import NameOID
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.errors import ApiError, ApiUnavailable, SettingsError
+from anthropic_lake.errors import (
+    ApiError,
+    ApiUnavailable,
+    ApiUnreachable,
+    ContractBroken,
+    SettingsError,
+    TooLarge,
+)
 from anthropic_lake.settings import read_settings
 from tests.simulator import AdminApiServer, Fault, Organization
+from tests.simulator.wire import Connection as Wire
+from tests.simulator.wire import Listener
 
 KEY = "sk-ant-admin01-simulated"
 ME = "/v1/organizations/me"
@@ -175,6 +185,19 @@ def test_a_proxy_of_the_environment_is_used_and_does_not_see_the_key(
     assert "pass-word" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_an_api_on_this_machine_is_asked_past_every_proxy(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _Listening(_ANSWER) as proxy, AdminApiServer(Organization.invent(days=1)) as server:
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        for host in ("127.0.0.1", "localhost"):
+            with _api(f"http://{host}:{server.port}") as api:
+                api.get(ME)
+        assert len(server.requests) == 2
+        assert proxy.received == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status: int) -> None:
     organization = Organization.invent(days=1)
@@ -252,3 +275,180 @@ def test_an_answer_that_ends_early_in_chunks_is_not_taken_for_a_whole_one() -> N
     ):
         api.get(ME)
     assert len(server.received) > 1  # it was tried again
+
+
+def _drip(wire: Wire, parts: Iterator[bytes] | list[bytes], pause: float = 0.2) -> None:
+    """Send parts for half a minute, as if more of them could always come."""
+    for part in parts:
+        wire.write(part)
+        wire.wait(pause)
+
+
+def _forever(part: bytes) -> Iterator[bytes]:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        yield part
+
+
+_HEAD = b"HTTP/1.1 200 OK\r\n"
+_GZIP = _HEAD + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n"
+_CHUNKED = _HEAD + b"transfer-encoding: chunked\r\n\r\n"
+_EMPTY_MEMBERS = gzip.compress(b"") * 100
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+ENDLESS = {
+    "headers": (_HEAD, b"x"),
+    "lines of headers": (_HEAD, b"x: y\r\n"),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "extension of a chunk": (_CHUNKED + b"5;", b"x"),
+    "trailers": (_CHUNKED + b"0\r\n", b"x: y\r\n"),
+    "header of gzip": (_GZIP + _chunk(b"\x1f\x8b\x08\x08" + bytes(6)), _chunk(b"x")),
+    "members of gzip": (_GZIP, _chunk(_EMPTY_MEMBERS)),
+}
+
+
+@contextmanager
+def _serving(serve: Callable[[Wire], None]) -> Iterator[str]:
+    """A server that does one thing with each connection, after it has read the request."""
+
+    def read_and_serve(wire: Wire) -> None:
+        if wire.read() is not None:
+            serve(wire)
+
+    listener = Listener(read_and_serve)
+    listener.start()
+    try:
+        yield f"http://127.0.0.1:{listener.port}"
+    finally:
+        listener.stop()
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_an_answer_that_never_gets_anywhere_ends_with_the_time_of_the_run(name: str) -> None:
+    start, part = ENDLESS[name]
+
+    def serve(wire: Wire) -> None:
+        wire.write(start)
+        _drip(wire, _forever(part))
+
+    started = time.monotonic()
+    with (
+        _serving(serve) as url,
+        _api(url, seconds=1.5) as api,
+        pytest.raises((ApiUnavailable, ContractBroken)),
+    ):
+        api.get(ME)
+    assert time.monotonic() - started < 6
+
+
+@pytest.mark.parametrize("name", ["100 Continue", "trailers", "members of gzip"])
+def test_a_flood_without_a_body_ends_by_its_size(name: str) -> None:
+    start, part = ENDLESS[name]
+
+    def serve(wire: Wire) -> None:
+        wire.write(start)
+        _drip(wire, _forever(part * 100), pause=0)
+
+    started = time.monotonic()
+    with _serving(serve) as url, _api(url) as api, pytest.raises(TooLarge):
+        api.get(ME, max_body_bytes=1 << 20)
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "br", "zstd", "gzip, gzip", "nonsense"])
+def test_an_encoding_that_nobody_asked_for_is_refused_by_name(encoding: str) -> None:
+    answer = _HEAD + f"content-encoding: {encoding}\r\ncontent-length: 2\r\n\r\n{{}}".encode()
+    with (
+        _Listening(answer) as server,
+        _api(f"http://127.0.0.1:{server.port}") as api,
+        pytest.raises(ContractBroken, match="an encoding that was not asked for"),
+    ):
+        api.get(ME)
+    assert b"accept-encoding: gzip\r\n" in server.received[0].lower()
+
+
+# --- what has to be corrected here -------------------------------------------------------------
+
+
+def _fails(url: str, kind: type[Exception], message: str, *, requests: int) -> None:
+    started = time.monotonic()
+    with _api(url) as api, pytest.raises(kind, match=message):
+        api.get(ME)
+    assert time.monotonic() - started < 10
+    assert api.requests == requests
+
+
+def test_a_name_that_is_not_found_is_named() -> None:
+    _fails("https://no-such-host.invalid", ApiUnreachable, "not found: .* DNS", requests=2)
+
+
+def test_a_port_without_a_server_is_named() -> None:
+    message = "takes no connection: .* ANTHROPIC_BASE_URL"
+    _fails("http://127.0.0.1:1", ApiUnreachable, message, requests=2)
+
+
+def test_an_address_that_cannot_be_one_is_named() -> None:
+    _fails("https://exa..mple", ApiUnreachable, "address of ANTHROPIC_BASE_URL", requests=1)
+
+
+def test_a_certificate_that_is_not_accepted_is_named(tls: _Listening) -> None:
+    message = "certificate of 127.0.0.1 is not accepted .*REQUESTS_CA_BUNDLE"
+    _fails(f"https://127.0.0.1:{tls.port}", ApiUnreachable, message, requests=1)
+
+
+def test_a_server_without_tls_is_named() -> None:
+    with _Listening(_ANSWER) as server:
+        message = "does not speak TLS here: check ANTHROPIC_BASE_URL"
+        _fails(f"https://127.0.0.1:{server.port}", ApiUnreachable, message, requests=2)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_named(
+    content: str | None, tls: _Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "authorities.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    message = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no file"
+    _fails(f"https://127.0.0.1:{tls.port}", SettingsError, message, requests=1)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message", "requests"),
+    [
+        ("http://127.0.0.1:1", "proxy of HTTPS_PROXY is not there or refuses", 2),
+        ("http://no-such-proxy.invalid:80", "proxy of HTTPS_PROXY is not there or refuses", 2),
+        ("ftp://127.0.0.1:1", "address of ANTHROPIC_BASE_URL or HTTPS_PROXY", 1),
+        ("http://:80", "address of ANTHROPIC_BASE_URL or HTTPS_PROXY", 1),
+    ],
+)
+def test_a_proxy_that_is_not_there_is_named(
+    proxy: str, message: str, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    _fails("https://api.invalid", ApiUnreachable, message, requests=requests)
+
+
+def test_a_proxy_that_refuses_is_named_and_not_asked_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n"
+    with _Listening(answer) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        message = "refuses: check its address and password, and that it lets api.invalid through"
+        _fails("https://api.invalid", ApiUnreachable, message, requests=2)
+
+
+def test_an_api_that_has_answered_is_tried_again_as_often_as_any() -> None:
+    """What is configured here has worked, so the network is at fault, and may recover."""
+    with AdminApiServer(Organization.invent(days=1)) as server, _api(server.url) as api:
+        api.get(ME)
+        with server.refusing(), pytest.raises(ApiUnavailable, match="takes no connection") as gone:
+            api.get(ME)
+        assert type(gone.value) is ApiUnavailable
+        assert api.retries == 5

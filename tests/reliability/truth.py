@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from anthropic_lake.assets import Asset
 from anthropic_lake.schema.table import Column, Table
-from anthropic_lake.schema.types import INTEGER, JSON, MONEY, TIMESTAMP
+from anthropic_lake.schema.types import ESTIMATE, INTEGER, JSON, MONEY, TIMESTAMP
 from tests.simulator import Organization
 from tests.simulator.organization import before
 from tests.simulator.reports import midnight, timestamp, usage_results
@@ -87,8 +87,8 @@ def _combined(column: Column, record: Json) -> Any:
     """The sum over a list, or the one text that all its elements share."""
     name, _, path = column.paths[0].partition("[].")
     values = [_typed(column, _at(each, path.split("."))) for each in record[name]]
-    if column.type in (INTEGER, MONEY):
-        return sum(values, Decimal(0) if column.type is MONEY else 0)
+    if column.type in (INTEGER, ESTIMATE):
+        return sum(values, Decimal(0) if column.type is ESTIMATE else 0)
     return values[0] if len(set(values)) == 1 else None
 
 
@@ -104,7 +104,7 @@ def _typed(column: Column, value: Any) -> Any:
         return None
     if column.type is TIMESTAMP:
         return datetime.fromisoformat(value)
-    if column.type is MONEY:
+    if column.type in (MONEY, ESTIMATE):
         return Decimal(str(value))
     return json.dumps(value, sort_keys=True) if column.type is JSON else value
 

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from anthropic_lake.api.connection import Connection, Pace
-from anthropic_lake.lake.local import LocalLake, LocalWatermark
+from anthropic_lake.cli.place import local_place
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import Extractor
 from anthropic_lake.sync.request import Request
@@ -59,9 +59,7 @@ def _run(url: str, now: datetime, name: str, lake: Path) -> None:
     """Sync an asset as the command line does."""
     settings = read_settings({"ANTHROPIC_BASE_URL": url, "HISTORY_START": "2026-11-18"})
     connection = Connection(lambda: "sk-ant-admin01-simulated", Pace(10**9), settings.base_url)
-    extractor = Extractor(
-        settings, connection, LocalLake(lake), LocalWatermark(lake), clock=lambda: now
-    )
+    extractor = Extractor(settings, connection, local_place(lake), clock=lambda: now)
     asset, request = settings.asset(name), Request("manual", now)
     extractor.run(asset, request, extractor.new_run(asset, request))
 

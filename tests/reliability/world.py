@@ -6,37 +6,62 @@ import io
 import itertools
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anthropic_lake.errors import LakeError
-from anthropic_lake.lake.layout import object_key
+from anthropic_lake.errors import LakeError, Refused, SettingsError, Terminated
+from anthropic_lake.lake.layout import DIGEST, MANIFEST, object_key
 from anthropic_lake.schema.table import Table
-from anthropic_lake.settings import read_settings
-from anthropic_lake.sync.request import Interval, Request
+from anthropic_lake.settings import Settings, read_settings
 from tests.reliability import truth
 from tests.reliability.clock import Clock
-from tests.reliability.cloud import Cloud
-from tests.reliability.plans import API_FAULTS, KEYS, NEEDLE, START, Change, Invoke, Plan
-from tests.reliability.sandbox import Killed, Network, Outcome, Sandbox
+from tests.reliability.cloud import BUCKET, Cloud, Stored
+from tests.reliability.plans import (
+    API_FAULTS,
+    KEYS,
+    NEEDLE,
+    OF_SNAPSHOTS,
+    START,
+    Change,
+    Invoke,
+    Plan,
+    Stranger,
+)
+from tests.reliability.sandbox import (
+    DEFAULT_PREFIX,
+    Killed,
+    Network,
+    Outcome,
+    Sandbox,
+)
 from tests.simulator import AdminApiServer, Fault, Organization
 from tests.simulator import Request as Asked
 
 DAY = timedelta(days=1)
-HISTORY_START = START - 4 * DAY
+FIRST_USE = START - 4 * DAY
+"""Nothing was used before, and nothing that was is ever restated."""
+
 PER_MINUTE = 60
 BURST = 10
 _SLOW_AWS = 15.0
 _FINAL = {400, 402, 403, 404, 410, 413, 302}
 _MOST_ATTEMPTS = 9
 _UNHEARD = {"disconnect", "reset_headers", "reset_body", "truncate"}  # its status does not arrive
+_LARGEST_SKEW = timedelta(hours=1)
+_PATHS = {  # of the reports that may lag
+    "usage_report": "usage_report/messages",
+    "cost_report": "cost_report",
+    "claude_code_usage": "usage_report/claude_code",
+}
 
-
+Ledger = dict[date, dict[str, Any]]
 _UNTOUCHED: dict[tuple[object, ...], truth.Rows] = {}
 """What whole days hold that nobody has changed: the same in every plan."""
 
@@ -88,18 +113,13 @@ class World:
         self.organization = Organization.invent(
             seed=self.seed, today=START + 8 * DAY, days=13, people=3, workspaces=2
         )
-        self.api = Api(
-            self.organization,
-            plan.page_size,
-            key=KEYS[0],
-            now=lambda: self.api_now,
-            future_ending_at=plan.open_day,
-        )
-        self.api.start()
+        self.api = self._api(self.organization, names_organization=plan.names_organization)
+        self.foreign: Api | None = None
         self.happened: Counter[str] = Counter()
         self.violations: list[str] = []
         self.cloud = Cloud(
             KEYS[0],
+            absent=plan.absent,
             rotate=lambda: self.rotate(both=True),
             stored=self._stored,
             moved=self._moved,
@@ -107,28 +127,43 @@ class World:
             faults=list(plan.aws),
         )
         self.network = Network(dict(plan.network), self._count)
-        self.settings = read_settings(
-            {
-                "HISTORY_START": HISTORY_START.isoformat(),
-                "LOOKBACK_DAYS": str(plan.lookback),
-                "REQUESTS_PER_MINUTE": str(PER_MINUTE),
-                "ANTHROPIC_BASE_URL": self.api.url,
-            }
-        )
+        self.history_start = self.usual_start = START - plan.history_days * DAY
+        self.prefix = "/stack" if plan.chooses_prefix else DEFAULT_PREFIX
         self.asset = self.settings.asset(plan.asset)
         self.tables = {table.name: table for table in self.asset.tables}
         self.sandboxes: list[Sandbox] = []
         self._versions: defaultdict[tuple[str, date], set[truth.Rows]] = defaultdict(set)
         self._whole: defaultdict[tuple[str, date], set[truth.Rows]] = defaultdict(set)
         self._truths: dict[tuple[object, ...], truth.Rows] = {}
+        self._put: dict[tuple[date, str], truth.Rows] = {}
+        self._ledger_before: dict[str, Ledger] = {}
+        self._manifest: dict[str, Any] | None = None
         self._people = 0
         for name, given in plan.api:
+            if name in OF_SNAPSHOTS and self.asset.kind.dated:
+                continue
             self.api.plan(name, API_FAULTS[name](dict(given)))
+        if plan.lag is not None and (plan.lag.is_refused or plan.asset != "claude_code_usage"):
+            self.api.answers.lags = {_PATHS.get(plan.asset, "?"): plan.lag}
+
+    def _api(self, organization: Organization, *, names_organization: bool) -> Api:
+        api = Api(
+            organization,
+            self.plan.page_size,
+            key=KEYS[0],
+            now=lambda: self.api_now,
+            future_ending_at=self.plan.open_day,
+        )
+        api.says_time, api.names_organization = self.plan.says_time, names_organization
+        api.start()
+        return api
 
     def close(self) -> None:
         for sandbox in self.sandboxes:
             sandbox.close()
         self.api.stop()
+        if self.foreign is not None:
+            self.foreign.stop()
 
     def _count(self, kind: str) -> None:
         self.happened[kind] += 1
@@ -139,34 +174,56 @@ class World:
 
     # --- what happens
 
-    def sandbox(self, *, warm: bool = False) -> Sandbox:
-        """A process, the last one when it is warm and lives."""
-        if warm and self.sandboxes and self.sandboxes[-1].kill_at is None:
-            return self.sandboxes[-1]
-        self.sandboxes.append(
-            Sandbox(self.settings, self.api.url, self.clock, self.cloud, self.network)
+    @property
+    def settings(self) -> Settings:
+        """The settings of a process that starts now."""
+        return read_settings(
+            {
+                "HISTORY_START": self.history_start.isoformat(),
+                "LOOKBACK_DAYS": str(self.plan.lookback),
+                "REQUESTS_PER_MINUTE": str(PER_MINUTE),
+                "ANTHROPIC_BASE_URL": self.api.url,
+                "STATE_PREFIX": "/stack" if self.plan.chooses_prefix else "",
+            }
         )
+
+    def sandbox(self, *, warm: bool = False, skew: timedelta = timedelta()) -> Sandbox:
+        """A process, the last one when it is warm and lives."""
+        settings = self.settings
+        if warm and self.sandboxes and self.sandboxes[-1].lives(settings, skew):
+            return self.sandboxes[-1]
+        self.sandboxes.append(Sandbox(settings, self.clock, self.cloud, self.network, skew=skew))
         return self.sandboxes[-1]
 
-    def request(self, invoke: Invoke) -> Request:
-        """What an invocation asks for."""
+    def event(self, invoke: Invoke) -> dict[str, str]:
+        """What an invocation is called with."""
         now = self.clock.now()
-        if invoke.trigger == "late":
-            return Request("schedule", now - DAY)
-        if invoke.trigger == "interval" and self.asset.kind.dated:
-            interval = Interval(now.date() - 3 * DAY, now.date() + DAY)
-            return Request("interval", now, interval)
-        return Request("manual" if invoke.trigger == "manual" else "schedule", now)
+        first = self.history[0] or self.history_start
+        intended = {"late": -DAY, "replay": -20 * DAY, "future": 2 * DAY}
+        intervals = {
+            "interval": (now.date() - 3 * DAY, now.date() + DAY),
+            "island": (START - 120 * DAY, START - 118 * DAY),
+            "before": (first - 3 * DAY, first),
+        }
+        if invoke.trigger == "manual":
+            return {}
+        if invoke.trigger in intervals and self.asset.kind.dated:
+            start, end = intervals[invoke.trigger]
+            return {"interval_start": start.isoformat(), "interval_end": end.isoformat()}
+        time = now + intended.get(invoke.trigger, timedelta())
+        return {"scheduled_time": time.isoformat()}
 
     def change(self, change: Change) -> None:
-        """Let the organization be another one from now on."""
+        """Let something be otherwise from now on."""
         self.remember()
-        day = max(HISTORY_START, self.clock.now().date() - change.days_ago * DAY)
+        day = max(FIRST_USE, self.clock.now().date() - change.days * DAY)
         match change.what:
             case "restate":
                 self.organization.restate(day, 3)
             case "clear":
                 self.organization.clear_day(day)
+            case "restore":
+                self.organization.restore(day)
             case "user":
                 self._people += 1
                 newcomer = {**self.organization.users[0], "id": f"user_new{self._people}"}
@@ -175,8 +232,22 @@ class World:
                 self.rotate(both=True)
             case "rotate secret":  # the API takes the new key only later
                 self.rotate(both=False)
+            case "history start":
+                self.history_start = self.usual_start + change.days * DAY
+            case "version 0.1.0":
+                self._forget_what_0_1_0_did_not_know()
         self.happened[f"change: {change.what}"] += 1
         self.remember()
+
+    def _forget_what_0_1_0_did_not_know(self) -> None:
+        """Leave objects and watermarks: neither manifest nor ledger nor progress."""
+        for key in list(self.cloud.objects):
+            if key.startswith((MANIFEST, "asset=sync_days/", "_progress/")):
+                del self.cloud.objects[key]
+        for name in list(self.cloud.parameters):
+            if not name.endswith("/last_synced_date"):
+                del self.cloud.parameters[name]
+        self._manifest, self._ledger_before = None, {}
 
     def rotate(self, *, both: bool) -> None:
         """Put another key into the secret."""
@@ -184,21 +255,49 @@ class World:
         if both:
             self.api.key = self.cloud.secret
 
+    def stranger(self, stranger: Stranger) -> None:
+        """Invoke a process that belongs to another lake, or to another organization."""
+        if self._manifest is None or self._owner() is None:
+            return  # nobody can know yet
+        settings, bucket = self.settings, "other"
+        if stranger.kind != "lake":
+            if self.foreign is None:
+                organization = Organization.invent(seed=99, today=START, days=3, people=1)
+                self.foreign = self._api(organization, names_organization=True)
+            self.foreign.key = self.cloud.secret
+            self.foreign.names_organization = "unnamed" not in stranger.kind
+            settings, bucket = replace(settings, base_url=self.foreign.url), BUCKET
+        sandbox = Sandbox(settings, self.clock, self.cloud, self.network, bucket=bucket)
+        before, faults = self.cloud.contents(), self.happened.copy()
+        self.remember()
+        outcome = sandbox.invoke(self.asset, {}, 900)
+        sandbox.close()
+        self._check_untouched(before, outcome, but_row=stranger.kind != "lake")
+        if self.happened == faults and not isinstance(outcome.error, SettingsError):
+            self.say(f"a stranger ({stranger.kind}) was not refused: {outcome.error!r}")
+        self.happened[f"a stranger: {stranger.kind}"] += 1
+
+    def _owner(self) -> str | None:
+        """The organization of a lake that is known to be the prefix's."""
+        owned = self._manifest and f"{self.prefix}/lake_id" in self.cloud.parameters
+        return self._manifest["organization_id"] if self._manifest and owned else None
+
     def stop_the_faults(self) -> None:
-        """From now on everything works."""
+        """From now on everything works, and the settings ask for what is possible."""
         self.api.faults.clear()
+        self.api.answers.lags.clear()
         self.api.forget_walks()
         self.cloud.faults.clear()
         self.network.faults.clear()
         self.api.key = self.cloud.secret
+        self.history_start = min(self.usual_start, self.history[0] or self.usual_start)
 
     # --- the truth, past and present
 
     def remember(self) -> None:
         """Note every version that a day has now."""
         self.api_now = self.clock.now()
-        today = self.api_now.date()
-        for day in self._days(HISTORY_START - 4 * DAY, today):
+        for day in _days(FIRST_USE, self.api_now.date() + DAY):
             for table in self.tables.values():
                 rows = self.expected(table, day)
                 self._versions[table.name, day].add(rows)
@@ -208,6 +307,8 @@ class World:
     def expected(self, table: Table, day: date) -> truth.Rows:
         """What the API holds of a day now."""
         now = self.api_now
+        if self.asset.kind.dated and day < FIRST_USE:
+            return ()
         mark: tuple[object, ...] = (
             (table.name, day, self.organization.revisions[day], None)
             if self.asset.kind.dated and truth.whole(self.asset, day, now)
@@ -219,79 +320,205 @@ class World:
             known[mark] = truth.rows(self.asset, table, self.organization, day, now)
         return known[mark]
 
-    def _days(self, start: date, end: date) -> Iterator[date]:
-        while start <= end:
-            yield start
-            start += DAY
+    # --- what is in the account
+
+    @property
+    def history(self) -> tuple[date | None, date | None]:
+        """The first and the last synced date."""
+        names = (
+            f"{self.prefix}/{self.asset.name}/{name}_synced_date" for name in ("first", "last")
+        )
+        values = map(self.cloud.parameter, names)
+        first, last = (value and date.fromisoformat(value) for value in values)
+        return first or None, last or None
+
+    def rows(self, table: Table, day: date) -> truth.Rows | None:
+        """What the lake holds of a day."""
+        found = self.cloud.objects.get(object_key(table.name, day))
+        return None if found is None else truth.stored(table, found.body)
+
+    def days(self) -> set[date]:
+        """The days of which there is an object."""
+        keys = (key.split("/") for key in self.cloud.objects if "/date=" in key)
+        return {
+            date.fromisoformat(partition[5:])
+            for folder, partition, _ in keys
+            if folder.removeprefix("asset=") in self.tables
+        }
+
+    def row(self, outcome: Outcome) -> dict[str, Any] | None:
+        """The row of a run in sync_runs."""
+        found = self.cloud.objects.get(_row_key(outcome))
+        if found is None:
+            return None
+        (row,) = pq.read_table(io.BytesIO(found.body)).to_pylist()
+        return dict(row)
+
+    def ledger(self) -> Ledger:
+        """The entries of all months, by day."""
+        return {
+            day: entry
+            for key, stored in self.cloud.objects.items()
+            if key.startswith("asset=sync_days/")
+            for day, entry in _entries(stored.body).items()
+        }
 
     # --- at every instant
 
-    def _stored(self, key: str, body: bytes) -> None:
-        """An object was put: it is a whole file of one version of a day of this asset."""
-        folder, partition, name = key.split("/")
-        table, day = folder.removeprefix("asset="), date.fromisoformat(partition[5:])
-        if table == "sync_runs":
-            return
+    def _stored(self, bucket: str, key: str, stored: Stored) -> None:
+        """An object was put: it is what it says it is, and nobody else's."""
+        if bucket != BUCKET:
+            self.say(f"{key} was put into another lake")
+        elif key == MANIFEST:
+            self._check_manifest(json.loads(stored.body))
+        elif key == f"_progress/{self.asset.name}.parquet":
+            self._check_version(
+                self.asset.name, None, truth.stored(self.asset.tables[0], stored.body)
+            )
+        else:
+            folder, partition, name = key.split("/")
+            table, day = folder.removeprefix("asset="), date.fromisoformat(partition[5:])
+            if table == "sync_days":
+                self._check_ledger(key, stored)
+            elif table != "sync_runs":
+                self._check_day_put(table, day, name, stored)
+
+    def _check_manifest(self, manifest: dict[str, Any]) -> None:
+        """It is written once, but for an organization that was not known."""
+        known = self._manifest
+        self._manifest = manifest
+        if manifest["organization_id"] not in (None, self.organization.id):
+            self.say("the lake's manifest names another organization")
+        if manifest["state_prefix"] != self.prefix:
+            self.say("the lake's manifest names another state prefix")
+        if known is not None:
+            stays = {**known, "organization_id": manifest["organization_id"]} == manifest
+            if not stays or known["organization_id"] is not None:
+                self.say("the lake's manifest was written again")
+
+    def _check_day_put(self, table: str, day: date, name: str, stored: Stored) -> None:
+        """An object is a whole file of one version of a day of this asset."""
         if table not in self.tables or name != f"{table}.parquet":
-            self.say(f"{key} is not an object of {self.asset.name}")
+            self.say(f"{table} {day} {name} is not an object of {self.asset.name}")
             return
-        if not self._is_a_version(table, day, truth.stored(self.tables[table], body)):
-            self.say(f"{key} holds no version that the day has had")
+        rows = truth.stored(self.tables[table], stored.body)
+        if table == self.asset.tables[0].name:
+            self._put[day, stored.metadata[DIGEST]] = rows
+        self._check_version(table, day, rows)
 
-    def _is_a_version(self, table: str, day: date, rows: truth.Rows) -> bool:
-        versions = self._versions[table, day] if self.asset.kind.dated else self._all(table)
-        if rows in versions:
-            return True
-        return table == "workspace_members" and any(_lacks_workspaces(rows, v) for v in versions)
+    def _check_version(self, table: str, day: date | None, rows: truth.Rows) -> None:
+        """Rows are what a day has been; of a snapshot, what some day has been."""
+        if self.asset.kind.dated and day is not None:
+            versions = self._versions[table, day] if day >= FIRST_USE else {()}
+        else:
+            versions = {
+                v for (name, _), found in self._versions.items() if name == table for v in found
+            }
+        lacking = table == "workspace_members" and any(_lacks_workspaces(rows, v) for v in versions)
+        if rows not in versions and not lacking:
+            self.say(f"{table} {day or ''} holds no version that the day has had")
 
-    def _all(self, table: str) -> set[truth.Rows]:
-        return {
-            rows for (name, _), found in self._versions.items() if name == table for rows in found
-        }
+    def _check_ledger(self, key: str, stored: Stored) -> None:
+        """A month's entries are of objects that were put, and no day is forgotten."""
+        entries = _entries(stored.body)
+        known = self._ledger_before.get(key, {})
+        self._ledger_before[key] = entries
+        if lost := known.keys() - entries.keys():
+            self.say(f"the ledger forgot {sorted(lost)}")
+        for day, entry in entries.items():
+            if entry != known.get(day):
+                self._check_entry(key, day, entry)
+
+    def _check_entry(self, key: str, day: date, entry: dict[str, Any]) -> None:
+        if key != object_key("sync_days", day.replace(day=1), self.asset.name):
+            self.say(f"{key} holds {day}")
+        rows = self._put.get((day, entry["digest"]))
+        if rows is None:
+            self.say(f"the ledger is ahead of the object of {day}")
+        elif entry["is_final"] and not self._is_whole(self.asset.tables[0], day, rows):
+            self.say(f"the ledger calls {day} final, and it is not whole")
+        times = [entry["first_read_at"], entry["last_read_at"], self.clock.now()]
+        if any(before - after > 2 * _LARGEST_SKEW for before, after in itertools.pairwise(times)):
+            self.say(f"the ledger's times of {day} are in no order")
+
+    def _is_whole(self, table: Table, day: date, rows: truth.Rows) -> bool:
+        """Whether rows are a version of the whole of a day."""
+        if self.asset.kind.dated:
+            return rows in self._whole[table.name, day] if day >= FIRST_USE else rows == ()
+        return True
 
     def _moved(self, name: str, value: str) -> None:
-        """The watermark moved: every day up to it is completely in the lake."""
-        if name != f"/stack/{self.asset.name}/last_synced_date":
+        """A parameter was put: the history is complete, in objects and in the ledger."""
+        if name == f"{self.prefix}/lake_id":
+            if self._manifest is None or value != self._manifest["lake_id"]:
+                self.say("lake_id was written and is not the manifest's")
+            return
+        names = [
+            f"{self.prefix}/{self.asset.name}/{each}_synced_date" for each in ("first", "last")
+        ]
+        if name not in names:
             self.say(f"the parameter {name} is not one of {self.asset.name}")
             return
-        last = date.fromisoformat(value)
-        if last > self.clock.now().date():
+        first, last = self.history
+        if first is None:
+            self.say("the watermark moved, and nobody knows where history begins")
+        elif last is not None:
+            self._check_history(first, last)
+
+    def _check_history(self, first: date, last: date) -> None:
+        dated = self.asset.kind.dated  # of a snapshot, days that nobody read are not missing
+        if dated and first > last:
+            self.say(f"history begins at {first} and ends at {last}")
+        if last > (self.clock.now() + _LARGEST_SKEW).date():
             self.say(f"the watermark {last} is in the future")
-        first = HISTORY_START if self.asset.kind.dated else last
-        for day in self._days(first, last):
+        ledger = self.ledger()
+        for day in _days(first if dated else last, last):
             for table in self.tables.values():
                 self._check_complete(table, day, last)
+            entry = ledger.get(day)
+            if entry is None or not entry["is_final"] or (dated and not entry["in_history"]):
+                self.say(f"the watermark {last} is ahead of the ledger: {day}, {entry}")
 
     def _check_complete(self, table: Table, day: date, last: date) -> None:
         rows = self.rows(table, day)
         if rows is None:
             self.say(f"the watermark {last} is past {table.name} {day}, which is not in the lake")
-        elif self.asset.kind.dated and rows not in self._whole[table.name, day]:
+        elif not self._is_whole(table, day, rows):
             self.say(f"the watermark {last} is past {table.name} {day}, which is not complete")
-
-    def rows(self, table: Table, day: date) -> truth.Rows | None:
-        """What the lake holds of a day."""
-        found = self.cloud.objects.get(object_key(table.name, day))
-        return None if found is None else truth.stored(table, found[0])
 
     # --- after an invocation
 
     @contextmanager
-    def watching(self, *sandboxes: Sandbox) -> Iterator[list[Outcome]]:
+    def watching(
+        self, *sandboxes: Sandbox, invoke: Invoke | None = None
+    ) -> Iterator[list[Outcome]]:
         """Look at what invocations left behind."""
         self.remember()
         self.api.forget_walks()
         first, slow = len(self.api.requests), self._slow()
+        before, faults, history = (
+            self.cloud.contents(),
+            self.happened + self.api.happened,
+            self.history,
+        )
         outcomes: list[Outcome] = []
         yield outcomes
+        requests = self.api.requests[first:]
         alone = len(sandboxes) == 1
         for sandbox, outcome in zip(sandboxes, outcomes, strict=True):
             self._check_end(outcome, slack=_SLOW_AWS * (self._slow() - slow), alone=alone)
-            self._check_row(outcome, asked=len(self.api.requests) - first)
+            self._check_row(outcome, asked=len(requests))
             self._check_silence(outcome)
             _check_pace(self, sandbox.requested)
-        if alone and "body time-out" not in self.plan.network.values():
-            self._check_retries(self.api.requests[first:])
+        self._check_rows(before, outcomes)
+        if alone:
+            (outcome,), (sandbox,) = outcomes, sandboxes
+            answered = any(request.status == 200 for request in requests)
+            self._check_refusal(before, outcome, sandbox, answered=answered)
+            if invoke is not None and faults == self.happened + self.api.happened:
+                self._check_start(outcome, invoke, *history)
+            if "body time-out" not in self.plan.network.values():
+                self._check_retries(requests)
 
     def _slow(self) -> int:
         return sum(count for kind, count in self.happened.items() if ": slow" in kind)
@@ -299,7 +526,7 @@ class World:
     def _check_end(self, outcome: Outcome, *, slack: float, alone: bool) -> None:
         """It ended in time, well or with an error that has a name."""
         error = outcome.error
-        if isinstance(error, Killed):
+        if isinstance(error, Killed | Terminated):
             return
         if error is not None and not isinstance(error, LakeError):
             self.say(f"an error without a name: {outcome.trace}")
@@ -310,21 +537,67 @@ class World:
 
     def _check_row(self, outcome: Outcome, asked: int) -> None:
         """There is a row in sync_runs that says how it ended."""
-        run, error = outcome.run, outcome.error
-        key = object_key("sync_runs", run.started_at.date(), run.run_id)
-        if key not in self.cloud.objects:
-            if error is None or (asked and not self.sandboxes[-1].baton):
+        error = outcome.error
+        row = self.row(outcome)
+        if row is None:
+            refused = isinstance(error, Refused | Killed | Terminated)
+            failed = any("s3.put" in kind for kind in self.happened)
+            if error is None or (asked and not refused and not failed and not self._overlaps()):
                 self.say(f"no row in sync_runs of a run that ended with {error!r}")
             return
-        (row,) = pq.read_table(io.BytesIO(self.cloud.objects[key][0])).to_pylist()
         last = type(error).__name__ if error is not None else None
         known = {"Unfinished"} | ({None} if self._put_failed_after() else set())
-        if isinstance(error, Killed):
+        if isinstance(error, Killed | Terminated):
             known |= {None, row["error_type"]}  # killed after the row was put
         if row["error_type"] not in {last} | (known if error is not None else set()):
             self.say(f"sync_runs says {row['error_type']} of a run that ended with {error!r}")
         if (row["status"] == "failed") != (row["error_type"] is not None):
             self.say(f"sync_runs says {row['status']} and {row['error_type']}")
+
+    def _overlaps(self) -> bool:
+        return self.sandboxes[-1].baton is not None
+
+    def _check_rows(self, before: dict[str, str], outcomes: Iterable[Outcome]) -> None:
+        """Each run has left a row at most."""
+        rows = {name for name in self._changed(before) if "/asset=sync_runs/" in name}
+        if stray := rows - {f"s3://{BUCKET}/{_row_key(outcome)}" for outcome in outcomes}:
+            self.say(f"rows of no run: {sorted(stray)}")
+
+    def _changed(self, before: dict[str, str]) -> set[str]:
+        return {name for name, mark in self.cloud.contents().items() if before.get(name) != mark}
+
+    def _check_untouched(self, before: dict[str, str], outcome: Outcome, *, but_row: bool) -> None:
+        """A run has written nothing but, perhaps, the row of a failure that came earlier."""
+        changed = self._changed(before)
+        if but_row and not isinstance(outcome.error, Refused):
+            changed -= {f"s3://{BUCKET}/{_row_key(outcome)}"}
+        if changed or outcome.error is None:
+            self.say(f"{sorted(changed)} was written by a run that ended with {outcome.error!r}")
+
+    def _check_refusal(
+        self, before: dict[str, str], outcome: Outcome, sandbox: Sandbox, *, answered: bool
+    ) -> None:
+        """A refused run leaves nothing, and a wrong clock is refused."""
+        wrong_clock = abs(sandbox.skew) > _LARGEST_SKEW and answered
+        if wrong_clock or isinstance(outcome.error, Refused):
+            self._check_untouched(before, outcome, but_row=True)
+
+    def _check_start(
+        self, outcome: Outcome, invoke: Invoke, first: date | None, last: date | None
+    ) -> None:
+        """A history start that leaves a gap is refused, an earlier one is read or named."""
+        due = invoke.trigger in ("schedule", "manual") and not invoke.skew_hours
+        if not due or not self.asset.kind.dated or isinstance(outcome.error, Killed | Terminated):
+            return
+        wanted, today = self.history_start, self.clock.now().date()
+        if wanted > today or (last is not None and wanted > last + DAY):
+            if not isinstance(outcome.error, SettingsError):
+                self.say(f"a history start of {wanted} after {last} gave {outcome.error!r}")
+        elif outcome.error is None and outcome.run.status == "succeeded":
+            first = self.history[0]
+            named = any(str(wanted) in warning for warning in outcome.run.warnings)
+            if first is not None and wanted < first and not named:
+                self.say(f"the days {wanted} to {first} are neither read nor named")
 
     def _put_failed_after(self) -> bool:
         return any("s3.put" in kind and "after" in kind for kind in self.happened)
@@ -352,35 +625,81 @@ class World:
 
     def search_everything(self) -> None:
         """The key is in no object, whatever its compression, and no person in sync_runs."""
-        for key, (body, metadata) in self.cloud.objects.items():
-            text = _text(body) + str(metadata) + key
+        for key, stored in self.cloud.objects.items():
+            text = _text(stored.body) + str(stored.metadata) + key
             if NEEDLE in text:
                 self.say(f"the key is in {key}")
             if "sync_runs" in key and "@example.com" in text:
                 self.say(f"an e-mail address is in {key}")
 
-    def check_exact(self) -> None:
-        """The lake holds exactly what the API holds."""
+    def check_exact(self, outcome: Outcome) -> None:
+        """The lake holds exactly what the API holds, and the ledger exactly what the lake holds.
+
+        Workspaces that the API refused to an earlier run of the same day may be left out by name.
+        """
         today = self.api_now.date()
-        first = HISTORY_START if self.asset.kind.dated else today
-        for day in self._days(first, today):
+        first, last = self.history
+        assert first
+        ledger = self.ledger()
+        for day in _days(first if self.asset.kind.dated else today, today):
+            for table in self.tables.values():
+                self._check_day(table, day, outcome.run.warnings)
+            self._check_entry_of(day, ledger.get(day))
+        expected = today - DAY if self.asset.kind.dated else today
+        if last != expected:
+            self.say(f"the watermark stands at {last} and not at {expected}")
+
+    def check_newest(self, outcome: Outcome) -> None:
+        """What a run has read is in the lake: nothing older has replaced it."""
+        run = outcome.run
+        assert run.interval_start
+        assert run.interval_end
+        for day in _days(run.interval_start, min(run.interval_end - DAY, self.api_now.date())):
             for table in self.tables.values():
                 self._check_day(table, day)
-        expected = today - DAY if self.asset.kind.dated else today
-        stands = self.cloud.parameters[f"/stack/{self.asset.name}/last_synced_date"][-1]
-        if stands != expected.isoformat():
-            self.say(f"the watermark stands at {stands} and not at {expected}")
 
-    def _check_day(self, table: Table, day: date) -> None:
+    def _check_day(self, table: Table, day: date, warnings: Sequence[str] = ()) -> None:
         expected, found = self.expected(table, day), self.rows(table, day)
         open_day = self.asset.kind.dated and day == self.api_now.date()
         if open_day and self.plan.open_day == "refuse" and self.asset.time_buckets:
             return  # the API says no to it, so the lake need not have it
         if open_day and self.plan.open_day == "clamp" and self.asset.name == "cost_report":
             return
+        if table.name == "workspace_members":
+            left_out = " ".join(text for text in warnings if "is left out" in text)
+            expected = tuple(row for row in expected if row[0] not in left_out)
         if found != expected:
             have = "nothing" if found is None else f"{len(found)} rows"
             self.say(f"{table.name} {day}: {have} in the lake, {len(expected)} rows in the API")
+
+    def _check_entry_of(self, day: date, entry: dict[str, Any] | None) -> None:
+        stored = [self.cloud.objects.get(object_key(name, day)) for name in self.tables]
+        objects = [each for each in stored if each is not None]
+        held = {
+            "digest": objects[0].metadata[DIGEST] if objects else None,
+            "bytes": sum(len(each.body) for each in objects),
+            "rows": sum(len(self.rows(table, day) or ()) for table in self.tables.values()),
+        }
+        if objects and held != (entry and {name: entry[name] for name in held}):
+            self.say(f"the ledger says {entry} of {day}, and the lake holds {held}")
+
+
+def _row_key(outcome: Outcome) -> str:
+    """The key of a run's row."""
+    return object_key("sync_runs", outcome.run.started_at.date(), outcome.run.run_id)
+
+
+def _days(start: date, end: date) -> Iterator[date]:
+    while start <= end:
+        yield start
+        start += DAY
+
+
+@lru_cache(maxsize=512)
+def _entries(body: bytes) -> Ledger:
+    """The entries of an object of the ledger, by day."""
+    rows = pq.read_table(pa.BufferReader(body), partitioning=None, use_threads=False).to_pylist()
+    return {row["day"]: row for row in rows}
 
 
 def _lacks_workspaces(rows: truth.Rows, version: truth.Rows) -> bool:
@@ -401,6 +720,8 @@ def _check_pace(world: World, requested: Sequence[float]) -> None:
 
 
 def _text(body: bytes) -> str:
-    """All that a Parquet file says."""
+    """All that a file says."""
+    if body.startswith(b"{"):
+        return body.decode()
     file = pq.ParquetFile(pa.BufferReader(body))
     return f"{file.read(use_threads=False).to_pylist()} {file.metadata.metadata}"

@@ -9,6 +9,7 @@ By itself, and scaled to 5,000 rows of usage a day: `python -m tests.simulator -
 What is not documented by the vendor can be chosen, in the arguments of AdminApiServer.
 """
 
+from tests.simulator.endpoints import Lag
 from tests.simulator.faults import Fault
 from tests.simulator.organization import Organization
 from tests.simulator.server import AdminApiServer
@@ -18,6 +19,7 @@ from tests.simulator.wire import Request
 __all__ = [
     "AdminApiServer",
     "Fault",
+    "Lag",
     "Organization",
     "Request",
     "ServiceCost",

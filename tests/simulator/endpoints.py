@@ -9,7 +9,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
@@ -61,6 +61,20 @@ class Endpoint(NamedTuple):
     answer: Callable[[Answers, Request, Parameters], bytes]
 
 
+@dataclass(frozen=True)
+class Lag:
+    """How far a report is behind, which two users of the cost report saw.
+
+    Args:
+        days: Complete days that it does not have yet, before the open one.
+        is_refused: Whether asking for a day that it does not have is a 400, as of the sibling
+            reports; otherwise its time buckets just do not come.
+    """
+
+    days: int
+    is_refused: bool = False
+
+
 @dataclass
 class Answers:
     """The correct answers of one organization at one time.
@@ -74,6 +88,7 @@ class Answers:
             accepts it in the usage report.
         missing_members: Workspaces whose member list answers 404.
         cache_bytes: How much rendered JSON is kept.
+        lags: How far a report is behind, by the end of its path.
     """
 
     organization: Organization
@@ -81,6 +96,7 @@ class Answers:
     future_ending_at: OpenDay = "accept"
     missing_members: Collection[str] = ()
     cache_bytes: int = 1 << 30
+    lags: dict[str, Lag] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._cache = _Cache(self.cache_bytes)
@@ -157,7 +173,8 @@ class Answers:
     def claude_code(self, request: Request, query: Parameters) -> bytes:
         day, limit = query.day("starting_at"), query.limit(20, 1000)
         start = int(_offset(request, query) or 0)
-        records = self._claude_code_day(day)
+        available = self._available_end(request, midnight(day) + timedelta(days=1))
+        records = self._claude_code_day(day) if midnight(day) < available else {}
         stop = min(start + limit, len(records))
         page = ((records[number],) for number in range(start, stop))
         return _token_page(page, _token(request, str(stop)) if stop < len(records) else None)
@@ -203,6 +220,7 @@ class Answers:
     ) -> bytes:
         limit = query.limit(*_LIMITS[width])
         start, end = self._range(request, query, width)
+        end = max(start, self._available_end(request, end))
         offset = _offset(request, query)
         start = datetime.fromisoformat(offset) if offset else start
         stop = min(end, start + limit * BUCKET_WIDTHS[width])
@@ -222,6 +240,17 @@ class Answers:
         if stop <= first:
             raise ApiError(_BAD_RANGE)
         return first, stop
+
+    def _available_end(self, request: Request, end: datetime) -> datetime:
+        """Where a report that lags ends, in time buckets that were asked for up to an end."""
+        lag = next((lag for name, lag in self.lags.items() if request.path.endswith(name)), None)
+        if lag is None:
+            return end
+        available = midnight(self.now().date() - timedelta(days=lag.days))
+        if lag.is_refused and end > available:
+            latest = available.date() - timedelta(days=1)
+            raise ApiError(f"Latest available data for this query is {latest}")
+        return min(end, available)
 
     def _last_end(self, width: str, costs: bool, *, explicit: bool) -> datetime:
         """Where the last time bucket ends: cost reports hold back the open one unless asked."""

@@ -91,6 +91,30 @@ class Fault:
         message = "You have reached your specified API usage limits."
         return cls(status=429, message=message, details=details, **given)
 
+    @classmethod
+    def members(cls, added: Json, **given: Any) -> Fault:
+        """Pages with more members, such as `truncated` or `warning`; bare objects stay."""
+
+        def more(page: Json) -> Json:
+            return page | added if "data" in page else page
+
+        return cls(kind="replace", replace=more, **given)
+
+    @classmethod
+    def duplicate(cls, changed: Json | None = None, **given: Any) -> Fault:
+        """Pages that end with the first record of that list, equal or changed."""
+        first: dict[object, Json] = {}
+
+        def repeat(page: Json) -> Json:
+            if not page.get("data"):
+                return page
+            record = page["data"][0]
+            one_list = record.get("type"), record.get("workspace_id")
+            again = first.setdefault(one_list, record) | (changed or {})
+            return page | {"data": [*page["data"], again]}
+
+        return cls(kind="replace", replace=repeat, **given)
+
     def claims(self, request: Request) -> bool:
         """Whether it happens to this request; each matching request counts."""
         if not self._matches(request):
@@ -172,6 +196,13 @@ def _no_token(fault: Fault, exchange: Exchange) -> Response:
     return _edited(exchange.correct(), without)
 
 
+def _empty_page(fault: Fault, exchange: Exchange) -> Response:
+    """Nothing, and a token that no page had before."""
+    token = "page_" + exchange.base_headers["request-id"]
+    page = {"data": [], "has_more": True, "first_id": None, "last_id": token, "next_page": token}
+    return Response(200, json.dumps(page).encode(), exchange.base_headers)
+
+
 def _replace(fault: Fault, exchange: Exchange) -> Response:
     assert fault.replace is not None
     return _edited(exchange.correct(), fault.replace)
@@ -193,6 +224,7 @@ _ANSWERS: dict[str, Callable[[Fault, Exchange], Response]] = {
     "gzip": _gzip,
     "repeat_page": _repeat_page,
     "no_token": _no_token,
+    "empty_page": _empty_page,
     "replace": _replace,
 }
 

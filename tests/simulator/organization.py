@@ -162,6 +162,11 @@ class Organization:
         services = [service.times(factor) for service in held.services]
         self._change(FixedDay(held, times(held.events), times(held.seats), services))
 
+    def restore(self, day: date) -> None:
+        """Let a day hold again what it was invented with."""
+        self._changed.pop(day, None)
+        self.revisions[day] += 1
+
     def _empty(self, day: date) -> Day:
         return FixedDay(Day(self.plan, day), [], [], [])
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection
 from datetime import datetime
+from email.utils import format_datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -35,7 +36,14 @@ class AdminApiServer:
         latency_ms: Added before each answer.
         cache_bytes: How much rendered JSON is kept.
         port: A free one when 0.
+
+    Attributes:
+        says_time: Whether answers have a `Date` header, of `now`.
+        names_organization: Whether answers have the organization's header.
     """
+
+    says_time = False
+    names_organization = True
 
     def __init__(
         self,
@@ -123,11 +131,15 @@ class AdminApiServer:
             return next((fault for fault in self.faults if fault.claims(request)), _NO_FAULT)
 
     def _headers(self) -> dict[str, str]:
-        return {
+        headers = {
             "content-type": "application/json",
             "request-id": f"req_01{next(self._numbers):022d}",
-            "anthropic-organization-id": self.organization.id,
         }
+        if self.names_organization:
+            headers["anthropic-organization-id"] = self.organization.id
+        if self.says_time:
+            headers["date"] = format_datetime(self.answers.now(), usegmt=True)
+        return headers
 
     def _answer(self, request: Request, headers: dict[str, str]) -> Response:
         """The correct answer, which may be an error."""

@@ -57,7 +57,8 @@ class Loaded:
         self._lakes = LocalLake(folder), S3Lake(aws.client("s3"), BUCKET, PREFIX)
 
     def reload(self, first: date, end: date, tables: Iterable[Table] = TABLES) -> None:
-        """Do what the procedure does."""
+        """Do what the procedure does, from the first day of the month."""
+        first = first.replace(day=1)
         days = [
             (first + timedelta(days=number)).isoformat() for number in range((end - first).days)
         ]
@@ -71,7 +72,8 @@ class Loaded:
         """Overwrite a day's object in the folder and in S3."""
         old = pq.read_table(self.folder / object_key(table.name, day), partitioning=None)
         for lake in self._lakes:
-            assert write_day(lake, table, day, change(old), {}).changed
+            standing = lake.head(object_key(table.name, day))
+            assert write_day(lake, table, day, change(old), {}, standing=standing).was_put
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """All rows of a table with the columns of the other catalogs."""

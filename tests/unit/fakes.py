@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +22,7 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.errors import StorageError
 from anthropic_lake.lake.layout import object_key
+from anthropic_lake.lake.objects import ANYTHING, Conflict, Head, ListedObject, StoredObject
 
 KEY = "sk-ant-admin01-invented"
 ORGANIZATION = "7c9a3a4e-0000-4000-8000-000000000001"
@@ -128,22 +131,43 @@ def one_after_the_other(*replies: Reply | Exception) -> Callable[[Asked], Reply 
 
 @dataclass
 class MemoryLake:
-    """A lake that forgets; every put is counted, and a chosen one may fail."""
+    """A lake that forgets; all puts but the ledger's are counted, and a chosen one may fail."""
 
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     puts: list[str] = field(default_factory=list)
     fails_at: int | None = None
 
-    def digest(self, key: str) -> str | None:
-        return self.objects[key][1] if key in self.objects else None
+    def head(self, key: str) -> Head | None:
+        if key not in self.objects:
+            return None
+        body, digest = self.objects[key]
+        return Head(_etag(body), digest, len(body))
 
-    def put(self, key: str, body: bytes, digest: str) -> None:
+    def get(self, key: str) -> StoredObject | None:
+        if key not in self.objects:
+            return None
+        body, _ = self.objects[key]
+        return StoredObject(body, _etag(body))
+
+    def put(self, key: str, body: bytes, *, digest: str = "", replaces: str | None) -> None:
         if self.fails_at is not None:
             self.fails_at -= 1
             if self.fails_at < 0:
                 raise StorageError("the disk is full")
-        self.puts.append(key)
+        standing = self.get(key)
+        if replaces not in (ANYTHING, standing.etag if standing else None):
+            raise Conflict(f"another run has changed {key} meanwhile")
+        if not key.startswith("asset=sync_days/"):
+            self.puts.append(key)
         self.objects[key] = body, digest
+
+    def listing(self, prefix: str) -> Iterator[ListedObject]:
+        for key, (body, _) in sorted(self.objects.items()):
+            if key.startswith(prefix):
+                yield ListedObject(key, len(body), datetime(2026, 1, 1, tzinfo=UTC))
+
+    def locked(self, asset: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def rows(self, table: str, day: date) -> list[dict[str, Any]] | None:
         """A day's rows, None where no object is."""
@@ -154,16 +178,30 @@ class MemoryLake:
         return rows
 
 
-@dataclass
-class MemoryWatermark:
-    """Watermarks in memory, with all that they ever were."""
+def _etag(body: bytes) -> str:
+    return hashlib.md5(body).hexdigest()
 
-    days: dict[str, date] = field(default_factory=dict)
+
+@dataclass
+class MemoryState:
+    """A lake's state in memory, with all last synced dates that it ever had."""
+
+    texts: dict[str, str] = field(default_factory=dict)
     history: list[date] = field(default_factory=list)
 
-    def get(self, asset: str) -> date | None:
-        return self.days.get(asset)
+    def get(self, name: str) -> str | None:
+        return self.texts.get(name)
 
-    def put(self, asset: str, day: date) -> None:
-        self.days[asset] = day
-        self.history.append(day)
+    def put(self, name: str, text: str) -> None:
+        self.texts[name] = text
+        if name.endswith("last_synced_date"):
+            self.history.append(date.fromisoformat(text))
+
+    def create(self, name: str, text: str) -> bool:
+        if name in self.texts:
+            return False
+        self.put(name, text)
+        return True
+
+    def place(self, name: str) -> str:
+        return name

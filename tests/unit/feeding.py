@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -12,23 +14,39 @@ from typing import Any
 
 import pyarrow as pa
 
+from anthropic_lake.api.client import AdminApi
 from anthropic_lake.assets import ASSETS, Asset
-from anthropic_lake.errors import LakeError
-from anthropic_lake.extract.days import extract_days
-from anthropic_lake.extract.snapshots import extract_snapshot
-from anthropic_lake.rows.day import days
+from anthropic_lake.errors import ApiError, LakeError
+from anthropic_lake.extract.batch import AnswerFields, Extracted
+from anthropic_lake.extract.extraction import Extraction
+from anthropic_lake.rows.day import Day, days
 from anthropic_lake.schema.table import Table
-from anthropic_lake.schema.types import INTEGER, JSON, MONEY, TIMESTAMP, Type
+from anthropic_lake.schema.types import ESTIMATE, INTEGER, JSON, MONEY, TIMESTAMP, Type
 from tests.simulator import Organization
 from tests.unit.fakes import Asked, Reply, talk
 
 DAY = date(2026, 11, 20)
 Json = dict[str, Any]
+_PAGING = {"data", "has_more", "next_page", "first_id", "last_id"}
+_BOUNDS = {"starting_at", "ending_at"}
 _NOTHING = [("NoneType", None), ("dict", "{}"), ("list", "[]")]
 
 
-def feed(asset: Asset, body: bytes) -> list[pa.Table] | LakeError:
-    """Return the rows of an asset whose endpoint answers with the body, or the named refusal.
+@dataclass(frozen=True)
+class Fed:
+    """What arrives of an answer.
+
+    Args:
+        tables: The rows of each table.
+        fields: What belongs to no record, by path.
+    """
+
+    tables: list[pa.Table]
+    fields: Json
+
+
+def feed(asset: Asset, body: bytes) -> Fed | LakeError:
+    """Return what arrives of an answer that an asset's endpoint gives, or the named refusal.
 
     Anything else that is raised is what a fuzzer looks for.
     """
@@ -40,25 +58,37 @@ def feed(asset: Asset, body: bytes) -> list[pa.Table] | LakeError:
 
     api = talk(answer, asset=asset.name, time_left=lambda: 2.0).api  # few retries
     try:
-        if asset.kind.dated:
-            end = DAY + timedelta(days=1)
-            extracted = extract_days(asset, api, DAY, end, complete_end=end)
-        else:
-            extracted = extract_snapshot(asset, api, DAY)
-        (day,) = days(asset, extracted)
-        return [day.take_rows(table) for table in asset.tables]
+        items = list(days(asset, _extract(asset, api)))
     except LakeError as error:
         return error
+    found = [item for item in items if isinstance(item, Day)]
+    if not found:
+        return ApiError(f"{asset.name}: the day did not come whole")
+    (day,) = found
+    fields: Json = {}
+    for item in items:
+        fields |= item.fields if isinstance(item, AnswerFields) else {}
+    return day.error or Fed([day.take_rows(table) for table in asset.tables], fields)
 
 
-def lost(asset: Asset, body: bytes, tables: list[pa.Table]) -> list[tuple[str, object]]:
-    """Return the leaves of an accepted answer that no row holds at their own path.
+def _extract(asset: Asset, api: AdminApi) -> Iterator[Extracted]:
+    extraction = Extraction(asset, api)
+    if not asset.kind.dated:
+        return extraction.snapshot(DAY)
+    end = DAY + timedelta(days=1)
+    return extraction.days(DAY, end, complete_end=end)
+
+
+def lost(asset: Asset, body: bytes, fed: Fed) -> list[tuple[str, object]]:
+    """Return the leaves of an accepted answer that do not arrive at their own path.
 
     A leaf has to be in the column of its path, in the type of that column, or under its dotted path
     in `extra`, as often as the API sent it. This reads rows and JSON by the tables' declarations
     alone, so it knows nothing of how the product reads them.
     """
-    arrived = Counter(leaf for at in zip(asset.tables, tables, strict=True) for leaf in _kept(*at))
+    pairs = zip(asset.tables, fed.tables, strict=True)
+    arrived = Counter(leaf for pair in pairs for leaf in _kept(*pair))
+    arrived.update(_leaves_by_path(fed.fields))
     return sorted((sent(asset, body) - arrived).elements(), key=repr)
 
 
@@ -66,13 +96,31 @@ def sent(asset: Asset, body: bytes) -> Counter[tuple[str, object]]:
     """Return the leaves of an answer: their dotted paths, and their values as a column has them."""
     leaves = Counter[tuple[str, object]]()
     answer = json.loads(body, parse_float=Decimal)
-    for record in answer.get("data", [answer]) if asset.name != "organization" else [answer]:
-        results = record.pop("results") if asset.time_buckets else [record]
+    if asset.name == "organization":
+        return Counter(_expected(asset, answer))
+    leaves.update(_others(answer, _PAGING, "page"))
+    records = [
+        Counter(_expected(asset, record)) for record in answer["data"] if not asset.time_buckets
+    ]
+    if not asset.kind.dated:  # equal records of a snapshot are one row
+        records = [record for n, record in enumerate(records) if record not in records[:n]]
+    for record in records:
+        leaves.update(record)
+    for bucket in answer["data"] if asset.time_buckets else []:
+        results = bucket.pop("results")
         for result in results:
             leaves.update(_expected(asset, result))
-        if asset.time_buckets and results:
-            leaves.update(_expected(asset, record))
+        leaves.update(_others(bucket, _BOUNDS, "time_bucket"))
+        if results:
+            leaves.update(_expected(asset, {name: bucket[name] for name in _BOUNDS}))
     return leaves
+
+
+def _others(fields: Json, known: set[str], place: str) -> Iterator[tuple[str, object]]:
+    """Every leaf of the fields that belong to no record."""
+    for name, value in fields.items():
+        if name not in known:
+            yield from _leaves(value, f"{place}.{_escaped(name)}")
 
 
 def _kept(table: Table, rows: pa.Table) -> Iterator[tuple[str, object]]:
@@ -84,14 +132,19 @@ def _kept(table: Table, rows: pa.Table) -> Iterator[tuple[str, object]]:
             if value is None or column.usd_where or "[]." in column.paths[0]:
                 continue
             if column.name == "extra":
-                for path, part in json.loads(value, parse_float=Decimal).items():
-                    yield from _leaves(part, prefix + path)
+                yield from _leaves_by_path(json.loads(value, parse_float=Decimal), prefix)
                 continue
             for path in column.paths:
                 if column.type is JSON:
                     yield from _leaves(json.loads(value, parse_float=Decimal), prefix + path)
                 else:
                     yield prefix + path, _exact(value)
+
+
+def _leaves_by_path(values: Json, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Every leaf of values that stand under their paths."""
+    for path, part in values.items():
+        yield from _leaves(part, prefix + path)
 
 
 def _expected(asset: Asset, record: Any) -> Iterator[tuple[str, object]]:
@@ -126,12 +179,17 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, object]]:
     """Every value that is not a container, and every empty container, with its dotted path."""
     if isinstance(value, dict) and value:
         for name, part in value.items():
-            yield from _leaves(part, f"{path}.{name}" if path else name)
+            yield from _leaves(part, f"{path}.{_escaped(name)}" if path else _escaped(name))
     elif isinstance(value, list) and value:
         for part in value:
             yield from _leaves(part, f"{path}[]")
     else:
         yield path, _exact(value)
+
+
+def _escaped(name: str) -> str:
+    """A name as it stands in a path: its own dots are no separators."""
+    return re.sub(r"[.\\]", r"\\\g<0>", name)
 
 
 def _exact(value: object) -> object:
@@ -160,7 +218,9 @@ def _typed(kind: Type, exact: Any) -> object:
         return exact
     if kind is TIMESTAMP:
         return _exact(datetime.fromisoformat(value))
-    if kind is MONEY:
+    if kind is ESTIMATE and Decimal(value) != round(Decimal(value), 12):
+        return exact  # the column is rounded, so it stands in `extra` as it is
+    if kind in (MONEY, ESTIMATE):
         return _exact(Decimal(value))
     return _exact(int(value) if kind is INTEGER else value)
 

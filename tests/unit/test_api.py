@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -13,12 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anthropic_lake import __version__
-from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.client import AdminApi, body_limit_bytes
 from anthropic_lake.api.connection import Pace
 from anthropic_lake.api.paging import Paging
+from anthropic_lake.api.refusals import http_date
 from anthropic_lake.errors import (
     ApiError,
     ApiUnavailable,
+    ApiUnreachable,
     BadKey,
     BadRequest,
     ContractBroken,
@@ -43,6 +49,17 @@ from tests.unit.fakes import (
 PATH = "/v1/organizations/users"
 Json = dict[str, Any]
 ACCEPTED = Reply({"ok": True})
+SPEND_LIMIT = Reply(
+    {"error": {"message": "limit", "details": {"error_code": "enforced_spend_limit_reached"}}},
+    429,
+    {"x-should-retry": "true"},
+)
+ABSURD_DATES = [
+    "Fri, 31 Dec 9999 23:59:59 -2300",
+    "Sun, 22 Nov 2026 06:00:00 +99999999999999999999",
+    "Sun, 99 Nov 2026 99:00:00 GMT",
+    "Sun, 22 Nov " + "9" * 5000 + " 06:00:00 GMT",
+]
 
 
 def listed(ids: list[int], *, more: bool = False, **fields: Any) -> Reply:
@@ -183,6 +200,20 @@ def test_empty_pages_with_new_tokens_are_walked() -> None:
     assert walk(talk(one_after_the_other(*replies)), Paging.PAGE_TOKEN) == ["1"]
 
 
+def test_empty_pages_without_end_are_refused() -> None:
+    tokens = (str(number) for number in itertools.count())
+    conversation = talk(lambda _: tokened([], next(tokens)))
+    with pytest.raises(ContractBroken, match="more than 100 pages in a row are empty"):
+        walk(conversation, Paging.PAGE_TOKEN)
+    assert len(conversation.asked) == 101
+
+
+def test_empty_pages_between_others_are_counted_anew() -> None:
+    pages = [tokened([number] if number % 100 == 0 else [], str(number)) for number in range(300)]
+    conversation = talk(one_after_the_other(*pages, tokened([], None)))
+    assert walk(conversation, Paging.PAGE_TOKEN) == ["0", "100", "200"]
+
+
 @pytest.mark.parametrize(
     "body", [b'{"data":[],"data":[],"has_more":false}', b'{"data":[],"\\u0064ata":[]}']
 )
@@ -193,7 +224,7 @@ def test_a_page_with_a_key_twice_is_broken_and_not_asked_for_again(body: bytes) 
 # --- what is tried again
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 529, 429])
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 529, 429])
 def test_what_may_pass_is_tried_again(status: int) -> None:
     conversation = talk(one_after_the_other(refusal(status), refusal(status), ACCEPTED))
     conversation.api.get(PATH)
@@ -257,11 +288,88 @@ def test_retry_after_may_be_a_date() -> None:
     assert conversation.slept == [42]
 
 
-@pytest.mark.parametrize("header", ["soon", "-5", "nan", ""])
+@pytest.mark.parametrize("header", ["soon", "-5", "nan", "", *ABSURD_DATES])
 def test_a_retry_after_without_sense_backs_off(header: str) -> None:
-    conversation = talk(one_after_the_other(refusal(429, retry_after=header), ACCEPTED))
+    for date in ("Sun, 22 Nov 2026 06:00:00 GMT", *ABSURD_DATES):
+        headers = {"retry_after": header, "date": date}
+        conversation = talk(one_after_the_other(refusal(429, **headers), ACCEPTED))
+        conversation.api.get(PATH)
+        assert 0 <= conversation.slept[0] <= 2
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds", "waited"),
+    [("1500", "9", 1.5), ("0", "9", 0), ("9999999", "9", 300), ("-1", "9", 9), ("soon", "9", 9)],
+)
+def test_retry_after_ms_goes_before_retry_after(
+    milliseconds: str, seconds: str, waited: float
+) -> None:
+    headers = {"retry_after_ms": milliseconds, "retry_after": seconds}
+    conversation = talk(one_after_the_other(refusal(529, **headers), ACCEPTED))
     conversation.api.get(PATH)
-    assert 0 <= conversation.slept[0] <= 2
+    assert conversation.slept == [waited]
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 409, 501])
+def test_the_api_may_ask_to_be_tried_again(status: int) -> None:
+    conversation = talk(one_after_the_other(refusal(status, x_should_retry="true"), ACCEPTED))
+    conversation.api.get(PATH)
+    assert conversation.api.retries == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 529])
+def test_the_api_may_forbid_to_be_tried_again(status: int) -> None:
+    conversation = talk(lambda _: refusal(status, x_should_retry="false", retry_after="1"))
+    with pytest.raises(ApiError):
+        conversation.api.get(PATH)
+    assert len(conversation.asked) == 1
+
+
+@pytest.mark.parametrize("reply", [refusal(401, x_should_retry="true"), SPEND_LIMIT])
+def test_a_wrong_key_and_a_spend_limit_are_final_whatever_the_api_asks(reply: Reply) -> None:
+    conversation = talk(lambda _: reply)
+    with pytest.raises(ApiError):
+        conversation.api.get(PATH)
+    assert len(conversation.asked) == 1
+
+
+def test_a_connection_that_times_out_at_first_contact_is_named_at_once() -> None:
+    conversation = talk(lambda _: requests.ConnectTimeout())
+    with pytest.raises(ApiUnreachable, match=r"does not answer: .*NAT gateway"):
+        conversation.api.get(PATH)
+    assert len(conversation.asked) == 1
+
+
+# --- the API's clock
+
+
+@pytest.mark.parametrize("reply", [ACCEPTED, refusal(403)])
+def test_the_time_of_the_last_answer_is_known(reply: Reply) -> None:
+    dates = iter(["Sun, 22 Nov 2026 06:00:00 GMT", "Sun, 22 Nov 2026 07:00:00 +0100", *[""] * 9])
+    conversation = talk(lambda _: Reply(reply.body, reply.status, {"date": next(dates)}))
+    assert conversation.api.server_time is None
+    for expected in [datetime(2026, 11, 22, 6, tzinfo=UTC)] * 2 + [None]:
+        with suppress(MissingPermission):
+            conversation.api.get(PATH)
+        assert conversation.api.server_time == expected
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-11-22", "9" * 5000, *ABSURD_DATES])
+def test_what_is_no_date_is_none(text: str) -> None:
+    assert http_date(text) is None
+
+
+@given(seconds=st.integers(-2 * 10**9, 25 * 10**10), minutes=st.integers(-1380, 1380))
+def test_a_date_of_http_is_its_instant(seconds: int, minutes: int) -> None:
+    then = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    zone = timezone(timedelta(minutes=minutes))
+    assert http_date(format_datetime(then.astimezone(zone))) == then
+
+
+@given(text=st.text() | st.from_regex(r"\w{3}, \d+ [JFMA]\w{2} \d+ \d+:\d+:\d+ [+-]?\w+"))
+def test_no_text_breaks_the_reader_of_dates(text: str) -> None:
+    then = http_date(text)
+    assert then is None or then.tzinfo is UTC
 
 
 @pytest.mark.parametrize("reply", [refusal(429, retry_after="60"), refusal(503)])
@@ -358,6 +466,36 @@ def test_an_answer_that_is_too_large_is_named() -> None:
     conversation = talk(lambda _: Reply({"data": "x" * (3 << 20)}))
     with pytest.raises(TooLarge, match="more than 1 MiB"):
         conversation.api.get(PATH, max_body_bytes=1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("memory_mib", "report_mib", "most_mib"),
+    [
+        (None, None, 204),
+        (None, 448, 448),
+        (128, None, 1 / 16),
+        (256, None, 3),
+        (512, None, 8),
+        (1024, None, 20),
+        (512, 448, 194),
+        (1024, 448, 448),
+        (1024, 128, 128),
+        (10240, None, 204),
+    ],
+)
+def test_the_memory_of_a_function_bounds_an_answer(
+    memory_mib: int | None, report_mib: int | None, most_mib: float
+) -> None:
+    memory_bytes = memory_mib and memory_mib << 20
+    limit_bytes = body_limit_bytes(memory_bytes, report_mib and report_mib << 20)
+    assert most_mib <= limit_bytes / (1 << 20) < most_mib + 1
+
+
+def test_an_answer_that_the_memory_does_not_hold_is_named() -> None:
+    conversation = talk(lambda _: Reply(b'{"id": "%b"}' % (b"x" * (4 << 20))))
+    conversation.connection.memory_bytes = 256 << 20
+    with pytest.raises(TooLarge, match=r"more than 3 MiB: .*, or give the function more memory"):
+        conversation.api.get(PATH)
 
 
 # --- the key

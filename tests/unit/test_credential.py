@@ -1,12 +1,15 @@
 """A secret holds one credential, and no message ever shows it."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anthropic_lake.api.credential import Credential
-from anthropic_lake.errors import SecretError, redact
+from anthropic_lake.errors import LakeError, SecretError, redact
 
 KEY = "sk-ant-admin01-Very_Secret-1"
 TOKEN = "oat-Very.Secret-2"
@@ -94,3 +97,50 @@ def test_foreign_texts_are_cut() -> None:
 
 def test_a_credential_does_not_show_itself() -> None:
     assert "Very" not in repr(Credential(KEY))
+
+
+# --- a credential that the API repeats
+
+BEARER = "gT5/kq+Zr0.W~xLb9-PwQ2_mVu8==Hs3"
+PIECES = {BEARER[start : start + 8] for start in range(len(BEARER) - 7)}
+
+
+def shows(text: str) -> bool:
+    """Whether a text has any eight characters of the token."""
+    return any(piece in text for piece in PIECES)
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        BEARER,
+        f"Bearer {BEARER}.",
+        f"{BEARER}{BEARER}",
+        BEARER[:20],
+        BEARER[7:],
+        repr(BEARER),
+        json.dumps(BEARER),
+        quote(BEARER),
+        f"é{BEARER}\x1b[31m",
+    ],
+)
+def test_no_error_and_no_foreign_text_repeats_the_credential_in_use(echo: str) -> None:
+    Credential(json.dumps({"auth_token": BEARER}))
+    for text in (redact(f"the token {echo} is not welcome"), str(LakeError(f"users: {echo}"))):
+        assert not shows(text)
+        assert "[redacted]" in text
+
+
+@given(before=st.integers(0, 2100), times=st.integers(1, 60), rest=st.integers(0, len(BEARER)))
+def test_no_cut_lets_a_part_of_the_credential_through(before: int, times: int, rest: int) -> None:
+    Credential(json.dumps({"auth_token": BEARER}))
+    text = redact("x" * before + BEARER * times + BEARER[:rest])
+    assert not shows(text)
+    assert len(text) <= 500
+
+
+def test_what_messages_say_of_a_key_is_no_part_of_it() -> None:
+    Credential(KEY)
+    with pytest.raises(SecretError, match=r"the key does not start with sk-ant-admin: store"):
+        Credential("nonsense")
+    assert str(LakeError("users: nothing hidden here")) == "users: nothing hidden here"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import ApiUnavailable, ContractBroken, LakeError
 from anthropic_lake.schema.types import JSON
-from tests.unit.feeding import DAY, feed, lost, samples, sent
+from tests.unit.feeding import DAY, Fed, feed, lost, samples, sent
 
 SAMPLES = samples()
 scalars = (
@@ -120,11 +120,11 @@ def test_every_leaf_arrives_or_the_answer_is_refused_by_name(
 def test_a_column_that_is_emptied_is_noticed(name: str) -> None:
     """The proof is worth something: whatever a reader drops from a plain page is missed."""
     body = json.dumps(SAMPLES[name]).encode()
-    batches = feed(ASSETS[name], body)
-    assert not isinstance(batches, LakeError), batches
-    assert lost(ASSETS[name], body, batches) == []
+    fed = feed(ASSETS[name], body)
+    assert not isinstance(fed, LakeError), fed
+    assert lost(ASSETS[name], body, fed) == []
     paths = {path for path, _ in sent(ASSETS[name], body)}
-    for number, (table, rows) in enumerate(zip(ASSETS[name].tables, batches, strict=True)):
+    for number, (table, rows) in enumerate(zip(ASSETS[name].tables, fed.tables, strict=True)):
         whole = tuple(f"{c.paths[0]}." for c in table.all_columns if c.type is JSON)
         held = [c.paths[0] for c in table.all_columns if not c.usd_where]
         for index, column in enumerate(table.all_columns):
@@ -133,9 +133,9 @@ def test_a_column_that_is_emptied_is_noticed(name: str) -> None:
             summed = "[]." in column.paths[0] or column.usd_where
             if path in paths and not summed and not twice:
                 nulls = pa.nulls(len(rows), rows.schema.types[index])
-                without = [*batches]
+                without = [*fed.tables]
                 without[number] = rows.set_column(index, column.name, nulls)
-                assert lost(ASSETS[name], body, without), column.name
+                assert lost(ASSETS[name], body, Fed(without, {})), column.name
 
 
 # --- how the API may drift, case by case
@@ -185,23 +185,45 @@ def edited(name: str, path: str, value: object) -> bytes:
         ("usage_report", "new_tokens", 2**80),
         ("usage_report", "ratio", 0.1),
         ("usage_report", "bucket/note", {"partial": True}),
+        ("usage_report", "bucket/model", "of the time bucket"),
+        ("usage_report", "time_bucket", {"note": 1}),
+        ("users", "page/truncated", True),
+        ("usage_report", "page/warning", {"text": ["a", "b"]}),
+        ("claude_code_usage", "page/nothing", None),
+        ("workspace_members", "page/note", 7),
         ("cost_report", "currency", "EUR"),
         ("cost_report", "amount", "12345678901234567890.1234567890"),
         ("claude_code_usage", "date", f"{DAY}"),
         ("claude_code_usage", "actor", {"type": "robot", "serial": 7}),
         ("claude_code_usage", "tool_actions", {f"t{n}": {"accepted": n} for n in range(5000)}),
-        (
-            "claude_code_usage",
-            "model_breakdown",
-            [{"estimated_cost": {"amount": "1.5", "currency": "USD"}}],
+        *(
+            (
+                "claude_code_usage",
+                "model_breakdown",
+                [{"estimated_cost": {"amount": amount, "currency": "USD"}}],
+            )
+            for amount in ("1.5", 0.30000000000000004, "0.30000000000000004", 7e-11, 5e-324)
         ),
     ],
 )
 def test_drift_is_kept(name: str, path: str, value: object) -> None:
     body = edited(name, path, value)
-    batches = feed(ASSETS[name], body)
-    assert not isinstance(batches, LakeError), batches
-    assert lost(ASSETS[name], body, batches) == []
+    fed = feed(ASSETS[name], body)
+    assert not isinstance(fed, LakeError), fed
+    assert lost(ASSETS[name], body, fed) == []
+
+
+def test_fields_of_one_name_are_kept_apart() -> None:
+    page = copy.deepcopy(SAMPLES["usage_report"])
+    page["data"][0] |= {"note": "of the time bucket", "time_bucket.note": "of it, too"}
+    row = page["data"][0]["results"][0]
+    row |= {"note": "of the row", "time_bucket.note": "with a dot", "time_bucket": {"note": 1}}
+    row["cache_creation"] |= {"new.tokens": 1, "new": {"tokens": 2}}
+    row["cache_creation.new"] = {"tokens": 3}
+    body = json.dumps(page).encode()
+    fed = feed(ASSETS["usage_report"], body)
+    assert not isinstance(fed, LakeError), fed
+    assert lost(ASSETS["usage_report"], body, fed) == []
 
 
 @pytest.mark.parametrize(
@@ -212,6 +234,8 @@ def test_drift_is_kept(name: str, path: str, value: object) -> None:
         ("users", "id", MISSING, "id"),
         ("users", "name", {"first": "A"}, "name"),
         ("users", "added_at", "2026-01-01T00:00:00", "added_at"),
+        ("users", "added_at", "9999-12-31T23:59:59-05:00", "added_at"),
+        ("users", "page/data", [{"id": "a", "name": "x"}, {"id": "a", "name": "y"}], "id"),
         ("api_keys", "scope", [], "scope"),
         ("workspaces", "data_residency", "us", "data_residency"),
         ("usage_report", "output_tokens", "7", "output_tokens"),
@@ -236,6 +260,12 @@ def test_drift_is_kept(name: str, path: str, value: object) -> None:
         ("claude_code_usage", "actor", "someone@example.com", "actor"),
         ("claude_code_usage", "core_metrics.num_sessions", "many", "core_metrics.num_sessions"),
         ("claude_code_usage", "model_breakdown", "none", "model_breakdown"),
+        (
+            "claude_code_usage",
+            "model_breakdown",
+            [{"estimated_cost": {"amount": 1e26}}],
+            "model_breakdown[].estimated_cost.amount",
+        ),
     ],
 )
 def test_what_cannot_be_a_row_is_refused_by_name(

@@ -17,7 +17,7 @@ from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import StorageError
 from anthropic_lake.lake.layout import object_key
 from anthropic_lake.lake.local import LocalLake
-from anthropic_lake.lake.objects import write_day
+from anthropic_lake.lake.objects import Lake, Written, write_day
 from tests.unit.fakes import MemoryLake
 
 DAY = date(2026, 11, 1)
@@ -35,10 +35,15 @@ def rows(*records: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(records), schema=COST.schema)
 
 
+def write(lake: Lake, rows: pa.Table, about: dict[str, str] = ABOUT) -> Written:
+    """Write the day as a run does: a look at what stands there comes first."""
+    return write_day(lake, COST, DAY, rows, about, standing=lake.head(KEY))
+
+
 def written(*records: dict[str, Any], about: dict[str, str] | None = None) -> bytes:
     """The bytes of the object that records become."""
     lake = MemoryLake()
-    write_day(lake, COST, DAY, rows(*records), ABOUT if about is None else about)
+    write(lake, rows(*records), ABOUT if about is None else about)
     return lake.objects[KEY][0]
 
 
@@ -74,7 +79,7 @@ def test_equal_rows_give_equal_bytes_in_any_order(
 
 def test_rows_in_several_chunks_give_the_same_bytes() -> None:
     lake, parts = MemoryLake(), [rows(cost(workspace_id="b")), rows(cost(workspace_id="a"))]
-    write_day(lake, COST, DAY, pa.concat_tables(parts), ABOUT)
+    write(lake, pa.concat_tables(parts))
     assert lake.objects[KEY][0] == written(cost(workspace_id="a"), cost(workspace_id="b"))
 
 
@@ -129,19 +134,20 @@ def test_the_partitions_date_is_not_in_the_file() -> None:
 @pytest.mark.parametrize("kind", ["memory", "local"])
 def test_the_same_rows_again_put_nothing_and_others_replace_them(kind: str, tmp_path: Path) -> None:
     lake = MemoryLake() if kind == "memory" else LocalLake(tmp_path)
-    first = write_day(lake, COST, DAY, rows(cost()), ABOUT)
-    again = write_day(lake, COST, DAY, rows(cost()), ABOUT)
-    other = write_day(lake, COST, DAY, rows(), ABOUT)
-    assert (first.rows, first.changed) == (1, True)
-    assert (again.rows, again.bytes, again.changed) == (1, 0, False)
-    assert (other.rows, other.changed) == (0, True)
+    first = write(lake, rows(cost()))
+    again = write(lake, rows(cost()))
+    other = write(lake, rows())
+    assert (first.rows, first.was_put) == (1, True)
+    assert (again.rows, again.put_bytes, again.was_put) == (1, 0, False)
+    assert again.bytes == first.bytes
+    assert (other.rows, other.was_put) == (0, True)
     assert first.bytes > 0
 
 
 def test_other_groupings_of_equal_rows_are_another_object() -> None:
     lake = MemoryLake()
-    write_day(lake, COST, DAY, rows(), ABOUT)
-    assert write_day(lake, COST, DAY, rows(), {**ABOUT, "grouped_by": "workspace_id"}).changed
+    write(lake, rows())
+    assert write(lake, rows(), {**ABOUT, "grouped_by": "workspace_id"}).was_put
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet", b"PAR1" * 100])
@@ -149,7 +155,7 @@ def test_an_unreadable_file_is_replaced(tmp_path: Path, content: bytes) -> None:
     place = tmp_path / KEY
     place.parent.mkdir(parents=True)
     place.write_bytes(content)
-    assert write_day(LocalLake(tmp_path), COST, DAY, rows(), ABOUT).changed
+    assert write(LocalLake(tmp_path), rows()).was_put
     assert pq.read_metadata(place).num_rows == 0
 
 
@@ -157,14 +163,14 @@ def test_a_file_that_another_program_wrote_is_replaced(tmp_path: Path) -> None:
     place = tmp_path / KEY
     place.parent.mkdir(parents=True)
     pq.write_table(rows(cost()), place)
-    assert write_day(LocalLake(tmp_path), COST, DAY, rows(cost()), ABOUT).changed
+    assert write(LocalLake(tmp_path), rows(cost())).was_put
 
 
 def test_a_local_object_is_moved_to_its_place_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     lake = LocalLake(tmp_path)
-    write_day(lake, COST, DAY, rows(cost()), ABOUT)
+    write(lake, rows(cost()))
     before = (tmp_path / KEY).stat()
-    write_day(lake, COST, DAY, rows(), ABOUT)
+    write(lake, rows())
     after = (tmp_path / KEY).stat()
     assert [each.name for each in (tmp_path / KEY).parent.iterdir()] == ["cost_report.parquet"]
     assert before.st_ino != after.st_ino  # renamed over it, so readers never see half
@@ -177,7 +183,7 @@ def test_a_local_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Pa
     place.mkdir(parents=True)  # nothing can be renamed over a folder
     (place / "something").touch()
     with pytest.raises(StorageError, match="cannot write"):
-        lake.put(KEY, b"body", "digest")
+        lake.put(KEY, b"body", replaces=None)
     assert [each.name for each in place.parent.iterdir()] == ["cost_report.parquet"]
 
 
@@ -188,14 +194,14 @@ def test_a_link_out_of_the_lake_is_not_followed(tmp_path: Path, link: str) -> No
     (root / link).parent.mkdir(parents=True)
     (root / link).symlink_to(outside)
     with pytest.raises(StorageError, match="symbolic link"):
-        write_day(LocalLake(root), COST, DAY, rows(), ABOUT)
+        write(LocalLake(root), rows())
     assert list(outside.iterdir()) == []
 
 
 def test_a_lake_that_is_itself_a_link_is_used(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "lake").symlink_to(tmp_path / "real")
-    write_day(LocalLake(tmp_path / "lake"), COST, DAY, rows(), ABOUT)
+    write(LocalLake(tmp_path / "lake"), rows())
     assert (tmp_path / "real" / KEY).is_file()
 
 
@@ -209,7 +215,7 @@ def test_a_lake_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_lake_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StorageError):
-        write_day(LocalLake(tmp_path / "file" / "lake"), COST, DAY, rows(), ABOUT)
+        write(LocalLake(tmp_path / "file" / "lake"), rows())
 
 
 def test_opening_a_lake_creates_nothing(tmp_path: Path) -> None:

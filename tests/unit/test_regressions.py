@@ -19,10 +19,10 @@ from anthropic_lake.errors import (
     TooLarge,
     aws_failure,
 )
-from anthropic_lake.extract.snapshots import extract_snapshot
+from anthropic_lake.extract.extraction import Extraction
 from anthropic_lake.lake.aws import S3Lake
 from anthropic_lake.rows import day as rows_day
-from anthropic_lake.rows.day import days
+from anthropic_lake.rows.day import Day, days
 from tests.unit.fakes import Asked, Reply, refusal, talk
 from tests.unit.feeding import feed, samples
 
@@ -59,7 +59,7 @@ def test_a_connection_to_aws_that_is_lost_is_a_named_error(lost: Exception) -> N
 
     assert isinstance(aws_failure(lost, "cannot"), StorageError)
     with pytest.raises(StorageError):
-        S3Lake(cast("Any", Client()), "bucket").digest("key")
+        S3Lake(cast("Any", Client()), "bucket").head("key")
 
 
 def test_a_workspace_that_vanishes_between_two_pages_leaves_none_of_its_members() -> None:
@@ -75,7 +75,8 @@ def test_a_workspace_that_vanishes_between_two_pages_leaves_none_of_its_members(
         return Reply({"data": [{"id": "wrkspc_1"}], "has_more": False, "last_id": "wrkspc_1"})
 
     api = talk(answer, asset=asset.name).api
-    (day,) = days(asset, extract_snapshot(asset, api, DAY))
+    *_, day = days(asset, Extraction(asset, api).snapshot(DAY))
+    assert isinstance(day, Day)
     assert day.take_rows(asset.tables[0]).num_rows == 0
     assert len(day.warnings) == 1
 

@@ -201,6 +201,12 @@ def test_an_api_actor_has_a_key_name_and_no_email() -> None:
         ("users", {**USER, "nickname": None}, {"nickname": None}),
         ("users", {**USER, "teams": [{"id": 1}]}, {"teams": [{"id": 1}]}),
         ("users", {**USER, "extra": {"a": 1}}, {"extra": {"a": 1}}),
+        ("users", {**USER, "a.b": 1, "a\\.b": 2, "a\\": 3}, {r"a\.b": 1, r"a\\\.b": 2, r"a\\": 3}),
+        (
+            "api_keys",
+            {"id": "k", "scope.zone": 1, "scope": {"zone": 2, "zo.ne": 3}},
+            {r"scope\.zone": 1, "scope.zone": 2, r"scope.zo\.ne": 3},
+        ),
         (
             "usage_report",
             {**DAY, "cache_creation": {"ephemeral_24h_input_tokens": 5}},
@@ -426,6 +432,53 @@ def test_an_amount_that_is_no_decimal_or_has_too_many_digits_is_refused(amount: 
     assert error.field == "amount"
 
 
+def test_the_error_of_a_cost_promises_what_both_its_columns_hold() -> None:
+    error = refused("cost_report", {"amount": "0.00000000001", "currency": "USD"}, **DAY)
+    assert "26 digits before and 10 after the point" in error.problem
+    assert row("cost_report", {"amount": "0.0000000001", "currency": "USD"}, **DAY)["amount_usd"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "cents", "usd", "kept"),
+    [
+        (Decimal("0.30000000000000004"), "0.3", "0.003", "0.30000000000000004"),
+        ("0.30000000000000004", "0.3", "0.003", '"0.30000000000000004"'),
+        (Decimal("7e-11"), "0.00000000007", "0.000000000001", None),
+        (Decimal("1e-13"), "0", "0", "1E-13"),
+        (Decimal("5e-324"), "0", "0", "5E-324"),
+        (Decimal("0.0000000000005"), "0", "0", "5E-13"),
+        (Decimal("0.0000000000015"), "0.000000000002", "0", "1.5E-12"),
+        (Decimal("-0.0000000000025"), "-0.000000000002", "0", "-2.5E-12"),
+        (Decimal("0.000000000150"), "0.00000000015", "0.000000000002", None),
+        ("1.50000000000000000000", "1.5", "0.015", None),
+    ],
+)
+def test_an_estimate_is_rounded_half_to_even_and_extra_keeps_the_exact_number(
+    amount: object, cents: str, usd: str, kept: str | None
+) -> None:
+    record = {**SESSION, "model_breakdown": [spending("a", 1, amount)]}
+    model = row("claude_code_model_usage", record)
+    assert model["estimated_cost_amount_cents"] == Decimal(cents)
+    assert model["estimated_cost_amount_usd"] == Decimal(usd)
+    assert model["extra"] == (kept and f'{{"estimated_cost.amount":{kept}}}')
+    session = row("claude_code_usage", record)
+    assert session["estimated_cost_amount_cents"] == Decimal(cents)
+    assert session["estimated_cost_amount_usd"] == Decimal(usd)
+    assert session["extra"] is None
+    assert unknown("claude_code_model_usage", record) == (kept is not None)
+
+
+@pytest.mark.parametrize(
+    "amount", ["abc", "NaN", "1e26", 10**27, Decimal("1e999"), Decimal("1e1000")]
+)
+def test_an_estimate_that_no_column_holds_is_refused(amount: object) -> None:
+    record = {**SESSION, "model_breakdown": [spending("a", 1, amount), spending("b", 1, "1e-999")]}
+    for table in ("claude_code_usage", "claude_code_model_usage"):
+        error = refused(table, record)
+        assert error.field == "model_breakdown[].estimated_cost.amount"
+        assert "26 digits before the point" in error.problem
+
+
 @pytest.mark.parametrize("currency", ["EUR", "usd", None])
 def test_dollars_are_null_in_another_currency(currency: str | None) -> None:
     found = row("cost_report", {"amount": "100", "currency": currency}, **DAY)
@@ -450,7 +503,17 @@ def test_a_time_is_read_to_the_microsecond_in_utc(text: str, moment: datetime) -
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-01-02T03:04:05", "2026-01-02", "", "yesterday", "2026-02-30T00:00:00Z", "NaN"],
+    [
+        "2026-01-02T03:04:05",
+        "2026-01-02",
+        "",
+        "yesterday",
+        "2026-02-30T00:00:00Z",
+        "NaN",
+        "9999-12-31T23:59:59-00:01",
+        "0001-01-01T00:00:00+00:01",
+        "0000-01-01T00:00:00Z",
+    ],
 )
 def test_a_time_without_a_zone_or_without_sense_is_refused(text: str) -> None:
     assert refused("users", {**USER, "added_at": text}).field == "added_at"

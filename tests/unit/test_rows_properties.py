@@ -18,13 +18,22 @@ from anthropic_lake.assets import ASSETS
 from anthropic_lake.rows.arrow import FieldError, to_arrow
 from anthropic_lake.rows.general import GeneralRecords
 from anthropic_lake.schema.table import Column, Table
-from anthropic_lake.schema.types import BOOLEAN, INTEGER, JSON, MONEY, STRING, TIMESTAMP, Type
+from anthropic_lake.schema.types import (
+    BOOLEAN,
+    ESTIMATE,
+    INTEGER,
+    JSON,
+    MONEY,
+    STRING,
+    TIMESTAMP,
+    Type,
+)
 
 Json = dict[str, Any]
 TABLES = [table for asset in ASSETS.values() for table in asset.tables if not table.explode]
 DAY = {"starting_at": "2026-11-01T00:00:00Z", "ending_at": "2026-11-02T00:00:00Z"}
 (COST,) = ASSETS["cost_report"].tables
-PARENT, _CHILD = ASSETS["claude_code_usage"].tables
+PARENT, CHILD = ASSETS["claude_code_usage"].tables
 
 plain_decimals = st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: format(d, "f"))
 exponents = st.builds(
@@ -84,18 +93,38 @@ def test_any_text_is_exact_money_or_refused(text: str) -> None:
     assert row is None or row["amount_cents"] == Decimal(text)
 
 
+def estimates(texts: list[str]) -> tuple[list[Json], list[Json]]:
+    """The rows of a session and of its models, which have these estimates."""
+    models = [{"estimated_cost": {"amount": text, "currency": "USD"}} for text in texts]
+    record = {"model_breakdown": models}
+    parent, child = (to_arrow(table, GeneralRecords([record]))[0] for table in (PARENT, CHILD))
+    return parent.to_pylist(), child.to_pylist()
+
+
 @given(st.lists(held, max_size=6))
 def test_the_sum_over_models_is_exact(texts: list[str]) -> None:
-    models = [{"estimated_cost": {"amount": text, "currency": "USD"}} for text in texts]
-    rows, _ = to_arrow(PARENT, GeneralRecords([{"model_breakdown": models}]))
+    ((session,), _) = estimates(texts)
     with localcontext(prec=200):
-        assert rows["estimated_cost_amount_cents"].to_pylist() == [sum(map(Decimal, texts))]
+        assert session["estimated_cost_amount_cents"] == sum(map(Decimal, texts))
+
+
+@given(st.lists(st.floats(-1e20, 1e20).map(repr), max_size=6))
+def test_any_float_is_an_estimate_whose_exact_text_is_kept(texts: list[str]) -> None:
+    (session,), models = estimates(texts)
+    cents = [model["estimated_cost_amount_cents"] for model in models]
+    extras = [json.loads(model["extra"] or "{}") for model in models]
+    with localcontext(prec=400):
+        for text, value, extra in zip(texts, cents, extras, strict=True):
+            assert abs(value - Decimal(text)) <= Decimal("5e-13")
+            is_exact = value == Decimal(text)
+            assert extra == ({} if is_exact else {"estimated_cost.amount": text})
+        assert session["estimated_cost_amount_cents"] == sum(cents)
 
 
 # --- every leaf
 
 
-names = st.text('abc_é"\\', min_size=1, max_size=4).map("new_".__add__)
+names = st.text('abc_é".\\', min_size=1, max_size=4).map("new_".__add__)
 news = st.dictionaries(
     names,
     st.integers(0, 9) | st.text("xyz", max_size=3) | st.lists(st.booleans(), max_size=2),
@@ -107,6 +136,7 @@ SAMPLES: dict[Type, Callable[[int], Any]] = {
     BOOLEAN: lambda number: bool(number % 2),
     TIMESTAMP: "2026-01-02T03:04:05.{:06}Z".format,
     MONEY: "{}.25".format,
+    ESTIMATE: "{}.75".format,
     JSON: lambda number: {f"key {number}": [number]},
 }
 
@@ -145,8 +175,17 @@ def flat(value: Json, path: str = "") -> Json:
     """The fields of an object, those of the objects in it by their dotted paths."""
     found: Json = {}
     for name, below in value.items():
-        place = f"{path}.{name}" if path else name
+        escaped = re.sub(r"[.\\]", r"\\\g<0>", name)
+        place = f"{path}.{escaped}" if path else escaped
         found |= flat(below, place) if isinstance(below, dict) else {place: below}
+    return found
+
+
+def flat_extra(extra: Json) -> Json:
+    """The same of `extra`, whose own names are paths."""
+    found: Json = {}
+    for path, value in extra.items():
+        found |= flat(value, path) if isinstance(value, dict) else {path: value}
     return found
 
 
@@ -165,7 +204,7 @@ def test_every_leaf_of_an_accepted_record_is_in_its_row_or_in_extra(
         if value is not None:
             assert _typed(column.type, value) == _read(column.type, row[column.name])
         expected = {p: v for p, v in expected.items() if not f"{p}.".startswith(f"{path}.")}
-    assert expected == flat(extra)
+    assert expected == flat_extra(extra)
     assert unknown >= len(extra)
 
 
@@ -183,6 +222,6 @@ def _read(kind: Type, value: Any) -> Any:
 
 def _typed(kind: Type, value: Any) -> Any:
     """What a column makes of a value."""
-    if kind not in (TIMESTAMP, MONEY):
+    if kind not in (TIMESTAMP, MONEY, ESTIMATE):
         return value
     return datetime.fromisoformat(value) if kind is TIMESTAMP else Decimal(value)

@@ -6,7 +6,7 @@ import pytest
 
 from anthropic_lake.errors import SettingsError
 from anthropic_lake.settings import read_settings
-from anthropic_lake.utc import parse_day
+from anthropic_lake.utc import instant, parse_day
 
 
 def problem(**environment: str) -> str:
@@ -21,10 +21,12 @@ def test_absent_and_blank_settings_are_the_documented_defaults(
 ) -> None:
     settings = read_settings(environment)
     assert settings.base_url == "https://api.anthropic.com"
-    assert settings.history_start == date(2025, 1, 1)
+    assert settings.history_start is None
     assert settings.lookback_days is None
     assert settings.settle == timedelta(hours=2)
     assert settings.requests_per_minute == 60
+    assert settings.backfill_concurrency == 2
+    assert settings.memory_bytes is None
     assert len(settings.assets) == 9
 
 
@@ -42,6 +44,8 @@ def test_settings_are_read() -> None:
             "USAGE_GROUP_BY": " model , workspace_id,speed",
             "USAGE_BUCKET_WIDTH": "1h",
             "REQUESTS_PER_MINUTE": "6",
+            "BACKFILL_CONCURRENCY": "3",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         }
     )
     assert settings.base_url == "http://127.0.0.1:8080"
@@ -49,6 +53,7 @@ def test_settings_are_read() -> None:
     assert settings.state_prefix == "/stack"
     assert settings.history_start == date(2026, 1, 31)
     assert (settings.lookback_days, settings.requests_per_minute) == (0, 6)
+    assert (settings.backfill_concurrency, settings.memory_bytes) == (3, 256 << 20)
     shape = settings.asset("usage_report").time_buckets
     assert shape
     assert (shape.group_by, shape.width) == (("model", "workspace_id", "speed"), "1h")
@@ -165,3 +170,22 @@ def test_an_unknown_asset_is_refused_with_the_ones_there_are() -> None:
 def test_what_is_no_day_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a day"):
         parse_day(text)
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "schedule", "item"), [("1", 15, 15), ("2", 15, 7.5), ("10", 15, 1.5)]
+)
+def test_the_budget_is_divided_among_what_may_run_at_once(
+    concurrency: str, schedule: float, item: float
+) -> None:
+    """Three schedules overlap at most; docs/deploy.md has these numbers."""
+    settings = read_settings({"BACKFILL_CONCURRENCY": concurrency})
+    assert settings.share_per_minute(is_backfill=False) == schedule
+    assert settings.share_per_minute(is_backfill=True) == item
+    together = 3 * schedule + int(concurrency) * item
+    assert together == settings.requests_per_minute
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:00:00-05:00"])
+def test_a_time_outside_the_calendar_is_no_instant(text: str) -> None:
+    assert instant(text) is None

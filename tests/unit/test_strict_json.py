@@ -55,7 +55,14 @@ def test_a_key_that_stands_twice_is_refused_at_every_level(text: bytes) -> None:
         strict_json.value(text)
 
 
-@pytest.mark.parametrize("text", [b'{"data":[],"data":[]}', b'{"a":"\\u0022","b":1,"a":2}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"data":[],"data":[]}',
+        b'{"a":"\\u0022","b":1,"a":2}',
+        b'{"a":1,"a":' + b"1" * 5000 + b"}",
+    ],
+)
 def test_a_page_whose_own_members_stand_twice_is_refused(text: bytes) -> None:
     with pytest.raises(DuplicateKey):
         strict_json.members(text)
@@ -108,11 +115,24 @@ def test_what_is_not_json_is_named_so(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"NaN", b"[1", b'{"a":"\xff"}', b'{"\xff":1}', b'"\xff"', b"[" * 100_000]
+    "text",
+    [b"NaN", b"[1", b'{"a":"\xff"}', b'{"\xff":1}', b'"\xff"', b"[" * 100_000, b"1" * 5000],
 )
 def test_values_that_are_not_json_are_named_so(text: bytes) -> None:
     with pytest.raises(InvalidJson):
         strict_json.value(text)
+
+
+@pytest.mark.parametrize("number", [b"9" * 5000, b"-" + b"9" * 5000, b"1." + b"9" * 5000])
+def test_a_number_of_thousands_of_digits_hides_no_key_that_stands_twice(number: bytes) -> None:
+    members = b'{"a":%b,"a":1}' % number
+    for read, text in (
+        (strict_json.value, members),
+        (strict_json.members, members),
+        (strict_json.objects, b"[%b]" % members),
+    ):
+        with pytest.raises(InvalidJson):
+            read(text)
 
 
 @pytest.mark.parametrize("text", [b"[]", b"1", b'"a"', b"null", b"true"])

@@ -42,7 +42,9 @@ def some(values: st.SearchStrategy[Any], *names: str) -> st.SearchStrategy[dict[
 
 texts = st.sampled_from([None, "", "a", "b", 'é\n"', "USD", "2026-11-01"])
 numbers = st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2)
-amounts = st.sampled_from([None, 1, 0, "1.5", "-0.10", "1e3", 10**30, "x", "", '"', "NaN"])
+amounts = st.sampled_from(
+    [None, 1, 0, "1.5", "-0.10", "1e3", 10**30, "x", "", '"', "NaN", "7e-11", "0.0000000000005"]
+)
 counts = some(numbers, "accepted", "rejected") | st.none()
 elements = st.fixed_dictionaries(
     {},
@@ -127,6 +129,15 @@ def test_the_rows_of_costs_take_the_fast_way() -> None:
     record = {"currency": "USD", "amount": "123.4567890123", "workspace_id": None, "model": "m"}
     shared = {**DAY, "organization_id": "org-1", "grouped_by": "workspace_id"}
     assert agree(ASSETS["cost_report"].tables, [compact(record)] * 3, shared)
+
+
+def test_a_rounded_estimate_takes_the_general_way_and_one_that_fits_does_not() -> None:
+    def session(amount: str) -> bytes:
+        cost = compact({"amount": 0, "currency": "USD"}).replace(b"0", amount.encode())
+        return b'{"model_breakdown":[{"estimated_cost":%b}]}' % cost
+
+    assert agree(CLAUDE_CODE, [session("1.5"), session("7e-11")], {})
+    assert not agree(CLAUDE_CODE, [session("1.5"), session("0.30000000000000004")], {})
 
 
 def test_an_object_kept_whole_beside_a_plain_part_of_it_takes_the_general_way() -> None:

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import SettingsError
-from anthropic_lake.sync.window import Window, interval_window, scheduled_window
+from anthropic_lake.sync.window import (
+    History,
+    Window,
+    WindowRules,
+    due_window,
+    interval_window,
+    refuse_replay,
+)
 
 COST, USERS = ASSETS["cost_report"], ASSETS["users"]
 ONE_DAY = timedelta(days=1)
@@ -25,21 +32,22 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def scheduled(
-    now: str, last_synced: str | None, history_start: str = "2025-01-01", lookback_days: int = 30
-) -> tuple[str, str, str]:
-    """The first day, the day after the last, and the day after the last complete one."""
-    last = date.fromisoformat(last_synced) if last_synced else None
-    window = scheduled_window(
-        COST,
-        last,
-        at(now),
-        history_start=date.fromisoformat(history_start),
-        lookback_days=lookback_days,
-        settle=SETTLE,
-    )
+def due(
+    now: str,
+    last: str | None,
+    first: str | None = "2025-01-01",
+    start: str | None = "2025-01-01",
+    lookback_days: int = 30,
+) -> Window:
+    """The window of a run, for a history in the lake and a start of it in the settings."""
+    history = History(day(first) if last else None, day(last))
+    window = due_window(COST, history, at(now), WindowRules(day(start), lookback_days, SETTLE))
     assert window.advances
-    return str(window.start), str(window.end), str(window.complete_end)
+    return window
+
+
+def day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 @pytest.mark.parametrize(
@@ -61,60 +69,83 @@ def scheduled(
 def test_a_scheduled_run_reads_new_days_and_the_lookback(
     now: str, last_synced: str | None, expected: tuple[str, str, str]
 ) -> None:
-    assert scheduled(now, last_synced) == expected
+    window = due(now, last_synced)
+    assert tuple(map(str, (window.start, window.end, window.complete_end))) == expected
 
 
 def test_the_lookback_does_not_go_behind_the_start_of_history() -> None:
-    start, _, _ = scheduled("2026-11-22T06:00", "2026-11-21", history_start="2026-11-15")
-    assert start == "2026-11-15"
+    window = due("2026-11-22T06:00", "2026-11-21", first="2026-11-15", start="2026-11-15")
+    assert window.start == date(2026, 11, 15)
 
 
-def test_a_start_of_history_in_the_future_reads_today() -> None:
-    start, end, _ = scheduled("2026-11-22T06:00", None, history_start="2027-01-01")
-    assert (start, end) == ("2026-11-22", "2026-11-23")
+def test_a_start_of_history_in_the_future_is_refused() -> None:
+    for last in (None, "2026-11-21"):
+        with pytest.raises(SettingsError, match="2027-01-01 is in the future: use 2026-11-22"):
+            due("2026-11-22T06:00", last, start="2027-01-01")
+
+
+def test_a_start_of_history_that_would_leave_a_gap_is_refused() -> None:
+    with pytest.raises(SettingsError, match="the days from 2026-03-02 on"):
+        due("2026-11-22T06:00", "2026-03-01", start="2026-07-01")
+    assert due("2026-11-22T06:00", "2026-03-01", start="2026-03-02").start == date(2026, 3, 2)
+
+
+def test_a_page_of_days_before_the_history_is_read_and_more_are_named() -> None:
+    page = due("2026-11-22T06:00", "2026-11-21", first="2026-02-01", start="2026-01-01")
+    more = due("2026-11-22T06:00", "2026-11-21", first="2026-02-02", start="2026-01-01")
+    assert (page.start, page.not_read) == (date(2026, 1, 1), None)
+    assert more.start == date(2026, 10, 23)
+    assert more.not_read == (date(2026, 1, 1), date(2026, 2, 2))
+
+
+def test_nobody_who_said_no_start_is_told_of_days_before_the_history() -> None:
+    assert due("2026-11-22T06:00", "2026-11-21", first="2026-02-02", start=None).not_read is None
+    assert due("2026-11-22T06:00", None, start=None).start == date(2025, 1, 1)
+
+
+def test_segments_are_pieces_of_the_window_and_today_stands_alone() -> None:
+    window = due("2026-11-22T06:00", "2026-11-21", lookback_days=40)
+    assert list(window.segments(31)) == [
+        (date(2026, 10, 13), date(2026, 11, 13)),
+        (date(2026, 11, 13), date(2026, 11, 22)),
+        (date(2026, 11, 22), date(2026, 11, 23)),
+    ]
 
 
 def test_no_lookback_reads_only_what_is_new() -> None:
-    start, _, _ = scheduled("2026-11-22T06:00", "2026-11-21", lookback_days=0)
-    assert start == "2026-11-22"
+    window = due("2026-11-22T06:00", "2026-11-21", lookback_days=0)
+    assert window.start == date(2026, 11, 22)
 
 
 def test_a_snapshot_reads_the_intended_day_only() -> None:
     now = at("2026-11-22T06:00")
-    window = scheduled_window(
-        USERS, date(2026, 1, 1), now, history_start=date.min, lookback_days=30, settle=SETTLE
-    )
+    history = History(date(2026, 1, 1), date(2026, 1, 1))
+    window = due_window(USERS, history, now, WindowRules(None, 30, SETTLE))
     today = now.date()
     assert window == Window(today, today + ONE_DAY, today, today + ONE_DAY, advances=True)
 
 
 @given(
     now=moments,
-    last_synced=st.none() | days,
-    history_start=days,
+    last=st.none() | days,
+    history_days=st.integers(0, 400),
     lookback=st.integers(0, 400),
     settle=st.integers(0, 72),
 )
-def test_a_scheduled_window_skips_no_day_and_never_counts_an_open_one_as_complete(
-    now: datetime, last_synced: date | None, history_start: date, lookback: int, settle: int
+def test_a_due_window_skips_no_day_and_never_counts_an_open_one_as_complete(
+    now: datetime, last: date | None, history_days: int, lookback: int, settle: int
 ) -> None:
-    window = scheduled_window(
-        COST,
-        last_synced,
-        now,
-        history_start=history_start,
-        lookback_days=lookback,
-        settle=timedelta(hours=settle),
-    )
-    assert window.start < window.end == now.date() + ONE_DAY == window.today + ONE_DAY
-    if last_synced is None:
-        assert window.start == min(history_start, now.date())
+    first = last and last - timedelta(days=history_days)
+    rules = WindowRules(None, lookback, timedelta(hours=settle))
+    window = due_window(COST, History(first, last), now, rules)
+    assert window.end == now.date() + ONE_DAY == window.today + ONE_DAY
+    if last is None:
+        assert window.start == min(date(2025, 1, 1), now.date())
     else:
-        assert window.start <= max(history_start, last_synced + ONE_DAY)
-    last_complete = window.complete_end - ONE_DAY
+        assert window.start <= last + ONE_DAY
     ends = datetime.combine(window.complete_end, datetime.min.time(), UTC)
     assert ends + timedelta(hours=settle) <= now
-    assert last_complete < now.date()
+    assert window.complete_end - ONE_DAY < now.date()
 
 
 # --- intervals
@@ -142,6 +173,7 @@ def test_an_interval_may_end_with_today() -> None:
         ("2026-02-01", "2026-02-01", "not after"),
         ("2026-11-22", "2026-11-24", "in the future"),
         ("2027-01-01", "2027-02-01", "in the future"),
+        ("1926-01-01", "2026-02-01", "too early: use 2023-01-01"),
     ],
 )
 def test_a_reversed_empty_or_future_interval_is_refused(start: str, end: str, message: str) -> None:
@@ -153,3 +185,16 @@ def test_an_interval_of_a_snapshot_is_refused() -> None:
     now = at("2026-11-22T06:00")
     with pytest.raises(SettingsError, match="users is a snapshot"):
         interval_window(USERS, date(2026, 1, 1), date(2026, 2, 1), now, settle=SETTLE)
+
+
+@pytest.mark.parametrize("hours", [-5000, -25, 25])
+def test_a_snapshot_of_another_day_is_refused(hours: int) -> None:
+    now = at("2026-11-22T06:00")
+    with pytest.raises(SettingsError, match="would replace that day's snapshot"):
+        refuse_replay(USERS, now + timedelta(hours=hours), now)
+
+
+def test_a_late_snapshot_and_a_replayed_report_are_taken() -> None:
+    now = at("2026-11-22T06:00")
+    refuse_replay(USERS, now - timedelta(hours=23), now)
+    refuse_replay(COST, now - timedelta(days=200), now)

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from http import HTTPStatus
 
 import requests
@@ -12,9 +13,18 @@ from msgspec import Raw
 from anthropic_lake import strict_json
 from anthropic_lake.api.connection import Connection
 from anthropic_lake.api.paging import Answer, Origin, Page, Paging, Params, Walk
-from anthropic_lake.api.refusals import RUN_LATER, Transient, message, refusal
+from anthropic_lake.api.refusals import (
+    RUN_LATER,
+    Transient,
+    http_date,
+    message,
+    refusal,
+)
+from anthropic_lake.api.transport import AnswerTooLong
+from anthropic_lake.api.unreachable import obstacle, unreadable_authorities
 from anthropic_lake.errors import (
     ApiUnavailable,
+    ApiUnreachable,
     BadKey,
     ContractBroken,
     DeadlineReached,
@@ -23,13 +33,21 @@ from anthropic_lake.errors import (
 )
 
 MAX_BODY_BYTES = 204 << 20
-"""Largest body that is read: with its rows it fits into 1,024 MB of memory."""
-_ATTEMPTS = 6
+"""Largest body of a list that is read where memory is plenty."""
+_PROCESS_BYTES = 124 << 20
+"""Memory of a run that reads next to nothing."""
+_LIST_FACTOR = 44
+"""Memory that a byte of a list, or of a bare object, may take: nested lists take most."""
+_REPORT_FACTOR = 2
+"""Memory that a byte of a report takes, which is read a time bucket at a time."""
 _MAX_BACKOFF_SECONDS = 60.0
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = 4.0
 _READ_SECONDS = 60.0
-_MAX_BODY_SECONDS = 600.0
+_MAX_ANSWER_SECONDS = 600.0
 _CHUNK_BYTES = 1 << 16
+_ENCODINGS = ("", "identity", "gzip")
+_WIRE_BYTES_A_BODY_BYTE = 2
+"""An answer of small chunks has framing, and gzip may make nothing shorter."""
 
 
 class AdminApi:
@@ -45,6 +63,7 @@ class AdminApi:
         requests: Number of requests sent.
         retries: How many of them repeated an earlier one.
         organization_id: The organization that the last answer names; None if it names none.
+        server_time: The API's time at its last answer, UTC; None if it did not say.
     """
 
     def __init__(
@@ -63,6 +82,7 @@ class AdminApi:
         self.requests = 0
         self.retries = 0
         self.organization_id: str | None = None
+        self.server_time: datetime | None = None
 
     def pages(
         self,
@@ -71,7 +91,7 @@ class AdminApi:
         params: Params = (),
         *,
         beta: str | None = None,
-        max_body_bytes: int = MAX_BODY_BYTES,
+        max_body_bytes: int | None = None,
     ) -> Iterator[Page]:
         """Walk over all pages of an endpoint.
 
@@ -80,7 +100,7 @@ class AdminApi:
             paging: How the endpoint hands out its pages.
             params: Query parameters, the same for every page.
             beta: Value of the `anthropic-beta` header.
-            max_body_bytes: Largest body that is read.
+            max_body_bytes: Largest body of a report that is read; None for a list.
 
         Raises:
             ApiError: (the iterator) The walk cannot be finished.
@@ -97,7 +117,7 @@ class AdminApi:
         params: Params = (),
         *,
         beta: str | None = None,
-        max_body_bytes: int = MAX_BODY_BYTES,
+        max_body_bytes: int | None = None,
     ) -> Answer:
         """Send a request, again after a failure that may pass, and return the answer.
 
@@ -105,23 +125,24 @@ class AdminApi:
             path: Path of the endpoint.
             params: Query parameters.
             beta: Value of the `anthropic-beta` header.
-            max_body_bytes: Largest body that is read.
+            max_body_bytes: Largest body of a report that is read; None for a list.
 
         Raises:
             ApiError: There is no usable answer; the subclass says what to do.
             DeadlineReached: The run has no time left to wait for an answer.
         """
         attempt = 0
+        limit_bytes = body_limit_bytes(self._connection.memory_bytes, max_body_bytes)
         while True:
             attempt += 1
             self._wait_for_pace(self._connection.pace.take())
             try:
-                return self._get_once(path, params, beta, max_body_bytes)
+                return self._get_once(path, params, beta, limit_bytes)
             except Transient as failure:
                 seconds = failure.after_seconds
                 if seconds is None:
                     seconds = _backoff_seconds(attempt)
-                if attempt == _ATTEMPTS or seconds >= self._time_left():
+                if attempt >= failure.attempts or seconds >= self._time_left():
                     raise failure.error from None
                 self._sleep(seconds)
             except BadKey:
@@ -143,26 +164,40 @@ class AdminApi:
         """Send one request and return its answer."""
         self.requests += 1
         try:
-            with self._send(path, params, beta) as response:
+            with self._send(path, params, beta, max_body_bytes) as response:
+                self._connection.has_answered = True
+                self.server_time = http_date(response.headers.get("date", ""))
                 body = self._read_body(response, max_body_bytes)
+        except AnswerTooLong:
+            raise self._too_large(max_body_bytes) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            problem = self._message(f"no whole answer ({type(error).__name__}): {RUN_LATER}")
-            raise Transient(ApiUnavailable(problem)) from None
-        request_id = redact(response.headers.get("request-id", "")) or None
+            raise self._lost(error) from None
+        except OSError:  # `requests` looks for the file of authorities
+            raise unreadable_authorities() from None
+        request_id = _request_id(response)
         if response.status_code != HTTPStatus.OK:
             raise refusal(response, body, self._asset, request_id)
-        self.organization_id = response.headers.get("anthropic-organization-id")
+        self.organization_id = redact(response.headers.get("anthropic-organization-id", "")) or None
         return self._answer(body, Origin(request_id, self.organization_id))
 
-    def _send(self, path: str, params: Params, beta: str | None) -> requests.Response:
+    def _send(
+        self, path: str, params: Params, beta: str | None, max_body_bytes: int
+    ) -> requests.Response:
         """Send one request. It follows no redirect: the key would be sent there too."""
-        read_seconds = max(1.0, min(_READ_SECONDS, self._time_left()))
-        return self._connection.http.get(
-            self._connection.base_url + path,
+        connection = self._connection
+        seconds = max(1.0, min(_MAX_ANSWER_SECONDS, self._time_left()))
+        connection.transport.bounds.start(
+            seconds=seconds,
+            pause_seconds=_READ_SECONDS,
+            wire_bytes=_WIRE_BYTES_A_BODY_BYTE * max_body_bytes,
+        )
+        return connection.http.get(
+            connection.base_url + path,
             params=list(params),
             headers={"anthropic-beta": beta} if beta else None,
-            auth=self._connection.credential,
-            timeout=(_CONNECT_SECONDS, read_seconds),
+            auth=connection.credential,
+            proxies=connection.proxies,
+            timeout=(_CONNECT_SECONDS, min(_READ_SECONDS, seconds)),
             allow_redirects=False,
             stream=True,
         )
@@ -170,21 +205,43 @@ class AdminApi:
     def _read_body(self, response: requests.Response, max_body_bytes: int) -> bytearray:
         """Read a body in pieces, and stop if it grows too large or takes too long."""
         body = bytearray()
-        max_seconds = min(_MAX_BODY_SECONDS, self._time_left())
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in _ENCODINGS:
+            if response.status_code != HTTPStatus.OK:
+                return body
+            raise ContractBroken(
+                "the answer comes in an encoding that was not asked for",
+                asset=self._asset,
+                request_id=_request_id(response),
+            )
+        max_seconds = min(_MAX_ANSWER_SECONDS, self._time_left())
         started = time.monotonic()
-        encoded = "content-encoding" in response.headers
-        while piece := response.raw.read1(_CHUNK_BYTES, decode_content=encoded):
+        while piece := response.raw.read1(_CHUNK_BYTES, decode_content=encoding == "gzip"):
             body += piece
             if len(body) > max_body_bytes:
-                raise TooLarge(
-                    self._message(
-                        f"an answer of more than {max_body_bytes >> 20} MiB: group by fewer "
-                        "dimensions, or by shorter time buckets"
-                    )
-                )
+                raise self._too_large(max_body_bytes)
             if time.monotonic() - started > max_seconds:
                 raise requests.Timeout
         return body
+
+    def _lost(self, error: Exception) -> Transient:
+        """Return the error for an answer that did not come, or not whole."""
+        problem = f"no whole answer ({type(error).__name__}): {RUN_LATER}"
+        found = obstacle(error, self._connection.base_url)
+        if found is None:
+            return Transient(ApiUnavailable(self._message(problem)))
+        if self._connection.has_answered:
+            return Transient(ApiUnavailable(self._message(found.problem)))
+        return Transient(ApiUnreachable(self._message(found.problem)), attempts=found.attempts)
+
+    def _too_large(self, max_body_bytes: int) -> TooLarge:
+        """Return the error for an answer that does not fit."""
+        return TooLarge(
+            self._message(
+                f"an answer of more than {max_body_bytes / (1 << 20):.3g} MiB: group by fewer "
+                "dimensions or shorter time buckets, or give the function more memory"
+            )
+        )
 
     def _answer(self, body: bytearray, origin: Origin) -> Answer:
         """Split the body of a successful answer into its members."""
@@ -206,6 +263,25 @@ class AdminApi:
     def _message(self, problem: str, request_id: str | None = None) -> str:
         """Return the text of an error."""
         return message(self._asset, problem, request_id)
+
+
+def body_limit_bytes(memory_bytes: int | None, report_bytes: int | None = None) -> int:
+    """Return how large a body may be: the memory has to hold what is made of it too.
+
+    Args:
+        memory_bytes: Memory of the process; None: plenty.
+        report_bytes: Largest body of a report that is read; None for a list.
+    """
+    limit_bytes = report_bytes or MAX_BODY_BYTES
+    if memory_bytes is None:
+        return limit_bytes
+    factor = _LIST_FACTOR if report_bytes is None else _REPORT_FACTOR
+    return min(limit_bytes, max(_CHUNK_BYTES, (memory_bytes - _PROCESS_BYTES) // factor))
+
+
+def _request_id(response: requests.Response) -> str | None:
+    """Return the vendor's id of a request; None if the answer does not name it."""
+    return redact(response.headers.get("request-id", "")) or None
 
 
 def _backoff_seconds(attempt: int) -> float:

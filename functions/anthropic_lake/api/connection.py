@@ -2,14 +2,23 @@
 
 import time
 from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from anthropic_lake import __version__
 from anthropic_lake.api.credential import Credential
+from anthropic_lake.api.transport import BoundedAdapter
 
 ANTHROPIC_VERSION = "2023-06-01"
 BASE_URL = "https://api.anthropic.com"
+
+
+_MAX_BURST = 10
+_BURST_SHARE = 3
+_DIRECT: dict[str, Any] = {"http": None, "https": None, "all": None}
 
 
 class Pace:
@@ -17,17 +26,29 @@ class Pace:
 
     Args:
         per_minute: Requests a minute in the long run.
-        burst: Requests that may follow each other without a wait after a pause.
+        burst: Requests that may follow each other without a wait after a pause; None: a third of
+            those of a minute, 10 at most.
         clock: Returns seconds that only grow.
+
+    Attributes:
+        per_minute: Requests a minute in the long run.
     """
 
     def __init__(
-        self, per_minute: int, burst: int = 10, clock: Callable[[], float] = time.monotonic
+        self,
+        per_minute: float,
+        burst: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._interval_seconds = 60 / per_minute
-        self._burst = burst
+        self.limit(per_minute, burst)
         self._clock = clock
-        self._next_free = clock() - burst * self._interval_seconds
+        self._next_free = clock() - self._burst * self._interval_seconds
+
+    def limit(self, per_minute: float, burst: int | None = None) -> None:
+        """Change the pace; requests that were sent before count on."""
+        self.per_minute = per_minute
+        self._interval_seconds = 60 / per_minute
+        self._burst = burst or max(1, min(_MAX_BURST, int(per_minute / _BURST_SHARE)))
 
     def take(self) -> float:
         """Reserve one request and return the seconds to wait before it."""
@@ -44,14 +65,33 @@ class Connection:
         secret: Reads the admin key's secret; called at first use, and again after a 401.
         pace: How many requests a minute may be sent.
         base_url: Address of the API.
+        memory_bytes: Memory of the process, which bounds an answer; None: plenty.
+
+    Attributes:
+        proxies: The proxies of a request: none for this machine, else those of the environment.
+        has_answered: Whether the API has ever answered here, so that address, proxy and
+            certificates are right.
     """
 
-    def __init__(self, secret: Callable[[], str], pace: Pace, base_url: str = BASE_URL) -> None:
+    def __init__(
+        self,
+        secret: Callable[[], str],
+        pace: Pace,
+        base_url: str = BASE_URL,
+        memory_bytes: int | None = None,
+    ) -> None:
         self.pace = pace
         self.base_url = base_url.rstrip("/")
+        self.memory_bytes = memory_bytes
+        self.proxies = _DIRECT if is_loopback(urlsplit(base_url).hostname or "") else {}
+        self.has_answered = False
         self.http = requests.Session()
         self.http.headers["anthropic-version"] = ANTHROPIC_VERSION
         self.http.headers["User-Agent"] = f"anthropic-lake/{__version__}"
+        self.http.headers["Accept-Encoding"] = "gzip"
+        self.transport = BoundedAdapter()
+        self.http.mount("https://", self.transport)
+        self.http.mount("http://", self.transport)
         self._secret = secret
         self._credential: Credential | None = None
 
@@ -74,3 +114,11 @@ class Connection:
         """Read the secret again and return whether the credential has changed."""
         refused, self._credential = self._credential, None
         return self.credential != refused
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

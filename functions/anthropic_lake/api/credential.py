@@ -4,7 +4,7 @@ import requests
 from requests.auth import AuthBase
 
 from anthropic_lake import strict_json
-from anthropic_lake.errors import SecretError
+from anthropic_lake.errors import SecretError, hide
 
 _ADVICE = (
     "store an admin key (sk-ant-admin...), made in the Console under Settings > Admin keys, "
@@ -13,7 +13,7 @@ _ADVICE = (
 
 
 class Credential(AuthBase):
-    """The header that authorizes a request.
+    """The header that authorizes a request; from now on no error shows its value.
 
     Args:
         secret: An admin key, or JSON with exactly one of `api_key` and `auth_token`.
@@ -26,6 +26,7 @@ class Credential(AuthBase):
         name, value = _named_value(secret.strip())
         if not value.isascii() or not value.isprintable() or " " in value:
             raise SecretError(f"the {name} has characters that no key has: store it again")
+        hide(value)
         self._header = (
             ("x-api-key", value) if name == "api_key" else ("Authorization", f"Bearer {value}")
         )

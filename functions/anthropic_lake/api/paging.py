@@ -1,8 +1,8 @@
 """How the Admin API hands out its pages, and a walk over them that checks every page."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -13,9 +13,14 @@ from anthropic_lake.errors import ContractBroken
 
 Params = Sequence[tuple[str, str]]
 
+_PAGE_FIELDS = {"data", "has_more", "next_page", "first_id", "last_id"}
 # Two pages are the same if they have the same size and the same first bytes. Only pages of time
 # buckets are larger than this; their order is checked when they are read.
 _COMPARED_BYTES = 1 << 20
+
+# A report's page holds up to 31 days, so 100 empty pages are more days than the API has had; a
+# list that is filtered gives some.
+_MAX_EMPTY_PAGES = 100
 
 
 class Paging(Enum):
@@ -60,10 +65,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: the text of the list of its records."""
+    """One page: the text of the list of its records, where they come from, and other fields.
+
+    Args:
+        fields: What stands beside the list and is no part of any way of paging.
+    """
 
     data: strict_json.Text
     origin: Origin
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Walk(Iterator[Page]):
@@ -81,6 +91,7 @@ class Walk(Iterator[Page]):
         self._asset = asset
         self._cursor: Params | None = ()
         self._seen: set[object] = set()
+        self._empty_pages = 0
 
     def __next__(self) -> Page:
         """Return the next page, after its contract is checked.
@@ -97,8 +108,11 @@ class Walk(Iterator[Page]):
         data = self._data(answer)
         token = self._token(answer, self._paging.token)
         self._refuse_repetition(answer, data, token)
+        self._refuse_emptiness(answer, data)
         self._cursor = None if token is None else [(self._paging.cursor, token)]
-        return Page(data, answer.origin)
+        names = [name for name in answer.members if name not in _PAGE_FIELDS]
+        fields = {name: self._member(answer, name) for name in names}
+        return Page(data, answer.origin, fields)
 
     def _data(self, answer: Answer) -> Raw:
         """Return the text of the list of a page's records."""
@@ -135,6 +149,14 @@ class Walk(Iterator[Page]):
         if marks & self._seen:
             raise self._broken("a page or its token came twice in one walk", None, answer)
         self._seen |= marks
+
+    def _refuse_emptiness(self, answer: Answer, data: Raw) -> None:
+        """Raise ContractBroken if too many pages in a row were empty."""
+        is_empty = len(memoryview(data)) == len("[]")
+        self._empty_pages = self._empty_pages + 1 if is_empty else 0
+        if self._empty_pages > _MAX_EMPTY_PAGES:
+            problem = f"more than {_MAX_EMPTY_PAGES} pages in a row are empty"
+            raise self._broken(problem, "data", answer)
 
     def _broken(self, problem: str, field: str | None, answer: Answer) -> ContractBroken:
         """Return the error that names what is wrong with an answer."""

@@ -1,5 +1,6 @@
 """Refusals of the Admin API: the error for a status, and when to try again."""
 
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -18,10 +19,12 @@ from anthropic_lake.errors import (
 )
 
 RUN_LATER = "check the network or run again later; nothing is lost"
+ATTEMPTS = 6
+"""How often a request is sent at most."""
 
 _MAX_RETRY_AFTER_SECONDS = 300.0
 _OVERLOADED = 529
-_TRANSIENT_STATUSES = {500, 502, 503, 504, _OVERLOADED}
+_TRANSIENT_STATUSES = {408, 500, 502, 503, 504, _OVERLOADED}
 _SPEND_LIMIT = "enforced_spend_limit_reached"
 _SERVER_ERROR: tuple[type[ApiError], str] = (ApiUnavailable, RUN_LATER)
 _CLIENT_ERROR: tuple[type[ApiError], str] = (BadRequest, "the request cannot succeed as it is")
@@ -39,12 +42,16 @@ class Transient(Exception):
     Args:
         error: The error to raise if there is no other attempt.
         after_seconds: The wait that the API asks for; None if it does not ask for one.
+        attempts: How many attempts are made in all.
     """
 
-    def __init__(self, error: ApiError, after_seconds: float | None = None) -> None:
+    def __init__(
+        self, error: ApiError, after_seconds: float | None = None, attempts: int = ATTEMPTS
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.after_seconds = after_seconds
+        self.attempts = attempts
 
 
 def message(asset: str, problem: str, request_id: str | None = None) -> str:
@@ -72,10 +79,29 @@ def refusal(
         status=status,
         request_id=request_id,
     )
-    is_rate_limit = status == HTTPStatus.TOO_MANY_REQUESTS and code != _SPEND_LIMIT
-    if is_rate_limit or status in _TRANSIENT_STATUSES:
+    if _may_pass(response, code):
         return Transient(error, _retry_after_seconds(response))
     return error
+
+
+def http_date(text: str) -> datetime | None:
+    """Return the instant of a date as HTTP headers hold it, UTC; None for any other text."""
+    try:
+        then = parsedate_to_datetime(text)
+        return then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _may_pass(response: requests.Response, code: str | None) -> bool:
+    """Return whether another attempt may succeed: the API's own word goes before the status."""
+    status = response.status_code
+    if status == HTTPStatus.UNAUTHORIZED or code == _SPEND_LIMIT:
+        return False  # another key may help, or another month
+    advice = response.headers.get("x-should-retry", "").strip().lower()
+    if advice in ("true", "false"):
+        return advice == "true"
+    return status == HTTPStatus.TOO_MANY_REQUESTS or status in _TRANSIENT_STATUSES
 
 
 def _vendor_error(body: bytearray) -> tuple[str, str | None]:
@@ -91,17 +117,25 @@ def _vendor_error(body: bytearray) -> tuple[str, str | None]:
 
 def _retry_after_seconds(response: requests.Response) -> float | None:
     """Return the wait that the API asks for, None if it does not ask for a usable one."""
-    text = response.headers.get("retry-after", "").strip()
+    headers = response.headers
+    waits = (
+        _number(headers.get("retry-after-ms", "")) / 1000,
+        _number(headers.get("retry-after", "")),
+        _seconds_until(headers.get("retry-after", ""), headers.get("date", "")),
+    )
+    seconds = next((wait for wait in waits if wait >= 0), None)
+    return None if seconds is None else min(seconds, _MAX_RETRY_AFTER_SECONDS)
+
+
+def _number(text: str) -> float:
+    """Return a number, -1 if the text is none."""
     try:
-        seconds = float(text)
+        return float(text)
     except ValueError:
-        seconds = _seconds_until(text, response.headers.get("date", ""))
-    return min(seconds, _MAX_RETRY_AFTER_SECONDS) if seconds >= 0 else None
+        return -1.0
 
 
 def _seconds_until(then: str, now: str) -> float:
     """Return the seconds between two HTTP dates, -1 if one is not a date."""
-    try:
-        return (parsedate_to_datetime(then) - parsedate_to_datetime(now)).total_seconds()
-    except (TypeError, ValueError):
-        return -1.0
+    start, end = http_date(now), http_date(then)
+    return (end - start).total_seconds() if start and end else -1.0

@@ -23,6 +23,9 @@ ROLES = (
 """The roles in an organization that are known today."""
 
 
+_DAYS_A_PAGE = {"1d": 31, "1h": 7, "1m": 1}
+
+
 class Kind(Enum):
     """Which days an asset has."""
 
@@ -106,6 +109,11 @@ class Asset:
     fan_out: "Asset | None" = None
     lookback_days: int = 0
     time_buckets: TimeBuckets | None = None
+
+    @property
+    def days_a_page(self) -> int:
+        """How many days of a dated asset one request can give."""
+        return _DAYS_A_PAGE[self.time_buckets.width] if self.time_buckets else 1
 
     @property
     def list_params(self) -> list[tuple[str, str]]:

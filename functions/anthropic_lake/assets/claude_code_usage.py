@@ -3,7 +3,7 @@
 from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets.asset import Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
-from anthropic_lake.schema.types import BOOLEAN, INTEGER, JSON, MONEY, STRING
+from anthropic_lake.schema.types import BOOLEAN, ESTIMATE, INTEGER, JSON, STRING
 
 _KEY = (
     Column(
@@ -60,15 +60,16 @@ def _spending(prefix: str, of: str) -> tuple[Column, ...]:
         ),
         Column(
             "estimated_cost_amount_cents",
-            MONEY,
-            f"Estimated cost{of} in cents (hundredths of the currency), exact; not a bill.",
+            ESTIMATE,
+            f"Estimated cost{of} in cents (hundredths of the currency), not a bill; to 12 "
+            "decimals: extra of claude_code_model_usage keeps a longer number.",
             path=f"{prefix}estimated_cost.amount",
         ),
         Column(
             "estimated_cost_amount_usd",
-            MONEY,
-            f"Estimated cost{of} in US dollars: cents / 100, exact; null in another currency "
-            "or where there is none; not a bill.",
+            ESTIMATE,
+            f"Estimated cost{of} in US dollars: cents / 100, to 12 decimals; null in another "
+            "currency or where there is none; not a bill.",
             path=f"{prefix}estimated_cost.amount",
             usd_where=f"{prefix}estimated_cost.currency",
         ),

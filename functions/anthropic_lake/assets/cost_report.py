@@ -68,7 +68,8 @@ COST_REPORT = Asset(
                 Column(
                     "amount_cents",
                     MONEY,
-                    "Cost in cents (hundredths of the currency), exact.",
+                    "Cost in cents (hundredths of the currency), exact to 10 decimals; a cost with "
+                    "more is refused.",
                     path="amount",
                     required=True,
                 ),

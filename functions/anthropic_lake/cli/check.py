@@ -8,7 +8,7 @@ import click
 
 from anthropic_lake.cli.options import secret_option
 from anthropic_lake.cli.place import open_connection
-from anthropic_lake.errors import LakeError
+from anthropic_lake.errors import ApiError, ApiUnreachable
 from anthropic_lake.extract import access
 from anthropic_lake.settings import read_settings
 
@@ -22,7 +22,9 @@ def check_command(secret: str | None) -> None:
     today = datetime.now(UTC).date()
     try:
         click.echo(f"organization: {access.organization(connection)}")
-    except LakeError as error:
+    except ApiUnreachable:
+        raise
+    except ApiError as error:
         click.echo(f"organization: unknown ({error})")
     results = [access.check(asset, connection, today) for asset in settings.assets.values()]
     for result in results:

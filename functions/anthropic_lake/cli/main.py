@@ -10,6 +10,7 @@ from anthropic_lake.cli.check import check_command
 from anthropic_lake.cli.listings import assets_command, views_command
 from anthropic_lake.cli.query import query_command
 from anthropic_lake.cli.sync import sync_command
+from anthropic_lake.cli.verify import verify_command
 from anthropic_lake.errors import LakeError, QueryError
 from anthropic_lake.sync.extractor import OBJECTS_PER_COLLECTION
 
@@ -37,4 +38,5 @@ main.add_command(assets_command)
 main.add_command(check_command)
 main.add_command(query_command)
 main.add_command(sync_command)
+main.add_command(verify_command)
 main.add_command(views_command)

@@ -4,22 +4,26 @@ boto3 and the readers of a lake are imported where they are used: `sync` into a 
 without them.
 """
 
+import hashlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anthropic_lake.api.connection import Connection, Pace
 from anthropic_lake.errors import SecretError, SettingsError, aws_failure
-from anthropic_lake.lake.aws import S3Lake, SsmWatermark
-from anthropic_lake.lake.local import LocalLake, LocalWatermark
-from anthropic_lake.lake.objects import Lake
-from anthropic_lake.lake.watermark import Watermark
+from anthropic_lake.lake.aws import S3Lake, SsmState
+from anthropic_lake.lake.local import LocalLake, LocalState
 from anthropic_lake.settings import Settings
+from anthropic_lake.sync.ownership import Place
 
 if TYPE_CHECKING:
     from pyarrow import fs
 
     from anthropic_lake.lake.reading import StoredLake
+
+_OTHER_ADDRESS = re.compile(r"(s3|arn|file):|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""An address that is no s3://; the single letter of a Windows drive is none."""
 
 
 def open_connection(settings: Settings, secret: str | None) -> Connection:
@@ -44,25 +48,42 @@ def open_connection(settings: Settings, secret: str | None) -> Connection:
     return connection
 
 
-def open_to_write(lake: str, state_prefix: str) -> tuple[Lake, Watermark]:
-    """Return a lake to write to, and the store of its watermarks.
+def open_to_write(lake: str, settings: Settings) -> Place:
+    """Return a lake to write to.
 
     Args:
         lake: A folder, or s3://bucket/prefix.
-        state_prefix: Start of the names of the SSM parameters; a folder does not need it.
+        settings: Where its watermarks are, if they are SSM parameters.
 
     Raises:
         SettingsError: The lake cannot be used.
     """
     bucket, prefix = _bucket_and_prefix(lake)
     if not bucket:
-        return LocalLake(Path(lake)), LocalWatermark(Path(lake))
+        return local_place(Path(lake))
     from anthropic_lake import aws  # noqa: PLC0415
 
-    return (
+    ssm = aws.client("ssm")
+    return Place(
         S3Lake(aws.client("s3"), bucket, prefix),
-        SsmWatermark(aws.client("ssm"), state_prefix),
+        lambda state_prefix: SsmState(ssm, state_prefix or ""),
+        default_prefix=_default_state_prefix(bucket, prefix),
+        chosen_prefix=settings.state_prefix,
     )
+
+
+def local_place(root: Path) -> Place:
+    """Return a lake in a folder, whose watermarks are files in it."""
+    return Place(LocalLake(root), lambda _: LocalState(root))
+
+
+def _default_state_prefix(bucket: str, prefix: str) -> str:
+    """Return a path of SSM for the watermarks of a lake, which no other lake has."""
+    path = f"{bucket}/{prefix}".strip("/")
+    name = "/".join(re.sub(r"[^A-Za-z0-9_.-]+", "-", part) for part in path.split("/") if part)
+    if name != path:
+        name += "-" + hashlib.sha256(path.encode()).hexdigest()[:8]
+    return f"/anthropic-lake/{name}"
 
 
 def open_to_read(lake: str) -> "StoredLake":
@@ -98,11 +119,28 @@ def _bucket_and_prefix(lake: str) -> tuple[str, str]:
     if not lake.strip():
         raise SettingsError("--lake is empty: name a folder, or s3://bucket/prefix")
     if not lake.startswith("s3://"):
+        _refuse_what_is_no_folder(lake)
         return "", ""
     bucket, _, prefix = lake.removeprefix("s3://").partition("/")
     if not bucket:
         raise SettingsError(f"{lake!r} names no bucket: write s3://bucket/prefix")
     return bucket, prefix
+
+
+def _refuse_what_is_no_folder(lake: str) -> None:
+    """Raise SettingsError if a folder of this name is hardly what is meant."""
+    scheme, _, path = lake.partition(":")
+    if lake.startswith("~"):
+        advice = "the shell replaces ~ only without quotes: leave them out, or write $HOME"
+    elif not _OTHER_ADDRESS.match(lake):
+        return
+    elif scheme.lower() in ("s3", "s3a", "s3n"):
+        advice = f"write s3://{path.lstrip('/')}"
+    elif scheme.lower() == "file":
+        advice = f"write /{path.lstrip('/')}"
+    else:
+        advice = "a lake is a folder, or s3://bucket/prefix"
+    raise SettingsError(f"{lake!r} names no folder: {advice} (or './{lake}' for a folder so named)")
 
 
 def _s3_files(bucket: str) -> "fs.S3FileSystem":

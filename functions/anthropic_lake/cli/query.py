@@ -3,12 +3,12 @@
 The query engines are imported where they are used: the other commands start without them.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anthropic_lake.query.athena import Statistics
 
 _FORMATS = ("table", "csv", "json", "parquet")
+_INTERRUPTED = 130  # as a shell says of a program that SIGINT ended
 
 
 @click.command("query")
@@ -35,9 +36,11 @@ _FORMATS = ("table", "csv", "json", "parquet")
 @click.option(
     "--format", "format_name", type=click.Choice(_FORMATS), help="[default: by FILE, or table]"
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--safe", is_flag=True, help="Take SELECT only, and read nothing but the lake.")
 def query_command(
     sql: str,
+    *,
     lake: str | None,
     athena: bool,
     workgroup: str | None,
@@ -45,29 +48,36 @@ def query_command(
     today: date | None,
     format_name: str | None,
     output: Path | None,
+    safe: bool,
 ) -> None:
     """Run SQL over the lake's tables and views, in DuckDB's dialect; "-" reads it from stdin.
 
     A predicate on date reads these days only. Timestamps are UTC, money is decimal: JSON holds
-    it as text. Exit code: 0 all well, 1 the query failed, 2 bad usage or settings.
+    it as text. SQL can read and write this machine's files and load extensions, as DuckDB's own
+    shell can: run SQL that you do not trust with --safe.
+
+    Exit code: 0 all well, 1 the query failed, 2 bad usage or settings, 130 ended by Ctrl-C.
     """
     from anthropic_lake.query.output import Format, write  # noqa: PLC0415
 
     output_format = Format(format_name or _format_of(output))
     if output_format is Format.PARQUET and output is None and sys.stdout.isatty():
         raise SettingsError("Parquet is not for a terminal: name a file with -o FILE")
-    if athena and (lake or today):
-        raise SettingsError("--lake and --today do not go with --athena")
+    if athena and (lake or today or safe):
+        raise SettingsError("--lake, --today and --safe do not go with --athena")
     if not athena and (workgroup or database):
         raise SettingsError("--workgroup and --database go with --athena")
     sql = sys.stdin.read() if sql == "-" else sql
     answer = (
         _query_stack(sql, workgroup, database)
         if athena
-        else _query_lake(sql, lake or "lake", today)
+        else _query_lake(sql, lake or "lake", today=today, safe=safe)
     )
-    with answer as result, _output_file(output) as file:
-        write(result, output_format, file)
+    try:
+        with answer as result, _output_file(output) as file:
+            write(result, output_format, file)
+    except KeyboardInterrupt:
+        os._exit(_INTERRUPTED)  # an ordinary end would wait for an S3 that does not answer
 
 
 def _format_of(output: Path | None) -> str:
@@ -77,12 +87,12 @@ def _format_of(output: Path | None) -> str:
 
 
 def _query_lake(
-    sql: str, lake: str, today: date | None
+    sql: str, lake: str, *, today: date | None, safe: bool
 ) -> AbstractContextManager["pa.RecordBatchReader"]:
     """Query a lake with DuckDB."""
     from anthropic_lake.query.duckdb import query  # noqa: PLC0415
 
-    return query(sql, open_to_read(lake), today=today)
+    return query(sql, open_to_read(lake), today=today, safe=safe)
 
 
 def _query_stack(
@@ -117,20 +127,12 @@ def _described(statistics: "Statistics") -> str:
 
 @contextmanager
 def _output_file(output: Path | None) -> Iterator[IO[bytes]]:
-    """Open the file for the result, which replaces an older file when it is complete."""
-    if output is None:
+    """Open what the result is written to."""
+    from anthropic_lake.query.result_file import opened  # noqa: PLC0415
+
+    if output:
+        with opened(output) as file:
+            yield file
+    else:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    try:
-        with NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                yield file
-            except BaseException:
-                temporary.unlink()
-                raise
-        temporary.chmod(0o644)
-        temporary.replace(output)
-    except OSError as error:
-        raise SettingsError(f"cannot write {output}: {error.strerror}") from error

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from anthropic_lake.errors import without_credentials
 from anthropic_lake.rows.day import Day
 from anthropic_lake.sync.runs import Run
 
@@ -51,6 +52,7 @@ def print_runs(runs: list[Run]) -> None:
     console.print(table)
     for run in runs:
         for warning in run.warnings:
-            console.print(f"warning: {escape(run.asset)}: {escape(warning)}", soft_wrap=True)
+            text = f"warning: {run.asset}: {without_credentials(warning)}"
+            console.print(escape(text), soft_wrap=True)
         if run.error_message:
             console.print(f"error: {escape(run.error_message)}", soft_wrap=True)

@@ -2,18 +2,27 @@
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from functools import partial
+from typing import NoReturn
 
 import click
 
 from anthropic_lake.assets import Asset
 from anthropic_lake.cli.options import DayType, secret_option
 from anthropic_lake.cli.place import open_connection, open_to_write
-from anthropic_lake.errors import LakeError, SecretError, SettingsError
+from anthropic_lake.errors import (
+    ApiUnreachable,
+    LakeError,
+    SecretError,
+    SettingsError,
+    Terminated,
+    redact,
+)
 from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings, read_settings
 from anthropic_lake.sync.extractor import Extractor
@@ -50,7 +59,7 @@ def sync_command(
     request = _request(interval_start, interval_end)
     assets = _assets(settings, names, request)
     connection = open_connection(settings, secret)
-    extractor = Extractor(settings, connection, *open_to_write(lake, settings.state_prefix))
+    extractor = Extractor(settings, connection, open_to_write(lake, settings))
     runs = _sync_all(extractor, assets, request, bars=sys.stderr.isatty() and not as_json)
     if as_json:
         click.echo(json.dumps([run.summary() for run in runs]))
@@ -98,17 +107,37 @@ def _sync_all(
 ) -> list[Run]:
     """Sync one asset after the other; an asset that fails does not stop the next one."""
     runs = []
-    with _progress(bars=bars) as show_day:
+    with _ended_by_sigterm(), _progress(bars=bars) as show_day:
         for asset in assets:
             run = extractor.new_run(asset, request)
             runs.append(run)
             try:
                 extractor.run(asset, request, run, progress=partial(show_day, run))
-            except (SettingsError, SecretError):
-                raise
+            except (SettingsError, SecretError, ApiUnreachable):
+                raise  # no other asset can do better
             except LakeError as error:
                 run.error_message = str(error)
+            except Exception as error:  # noqa: BLE001  the other assets are synced all the same
+                problem = f"{type(error).__name__}, {redact(str(error))}"
+                run.error_message = (
+                    f"{asset.name}: an unexpected error, please report it: {problem}"
+                )
     return runs
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the runs as an error does: what is done is kept, and recorded."""
+
+    def end(number: int, _frame: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)
+        raise Terminated(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _progress(*, bars: bool) -> AbstractContextManager[Callable[[Run, Day], None]]:

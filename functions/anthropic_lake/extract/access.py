@@ -36,7 +36,7 @@ def organization(connection: Connection) -> str:
     """
     answer = AdminApi(connection, "organization").get(ASSETS["organization"].path)
     members = strict_json.value(answer.body)
-    return f"{redact(str(members.get('id')))} {members.get('name')!r}"
+    return f"{redact(str(members.get('id')))} {redact(str(members.get('name')))!r}"
 
 
 def check(asset: Asset, connection: Connection, today: date) -> Access:

@@ -1,4 +1,4 @@
-"""What an extraction yields: batches of records, and the ends of days."""
+"""What an extraction yields: batches of records, and what is known of days, parts and answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,10 @@ from typing import Any
 from anthropic_lake import strict_json
 from anthropic_lake.api.paging import Origin
 from anthropic_lake.assets import Asset
-from anthropic_lake.errors import ContractBroken
+from anthropic_lake.errors import ContractBroken, TooLarge, redact
+from anthropic_lake.schema.table import field_path
+
+_WARNING_FIELDS = {"truncated", "warning"}
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,82 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class PartEnd:
+    """All records of one workspace have come, where an asset is asked for workspace by workspace.
+
+    Args:
+        day: The day of the snapshot, UTC.
+        workspace_id: The workspace.
+        warnings: Why its records are left out; empty when they are not.
+    """
+
+    day: date
+    workspace_id: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class DayEnd:
     """All records of a day have come.
 
     Args:
         day: The day, UTC.
-        warnings: What was left out of it, and why.
+        error: Why the day's records cannot be read; None when they came.
     """
 
     day: date
-    warnings: tuple[str, ...] = ()
+    error: TooLarge | None = None
+
+
+@dataclass(frozen=True)
+class ReportEnd:
+    """A dated asset came as far as it reaches; a day that was begun and has not ended is not whole.
+
+    Args:
+        end: The day after the last one that came whole, UTC.
+        lag_days: Number of complete days that were asked for and did not come whole.
+        request_id: The vendor's id of the last request, None when there was none.
+        refusal: The API's answer that says that later days are not there yet, None without one.
+    """
+
+    end: date
+    lag_days: int
+    request_id: str | None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True)
+class AnswerFields:
+    """Fields of an answer that no record can keep: of a page, or of a time bucket without records.
+
+    Args:
+        fields: Value of each field by its path: `page.NAME` or `time_bucket.NAME`.
+    """
+
+    fields: Mapping[str, Any]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the API warns of in these fields."""
+        return tuple(
+            f"the API says {path}: {redact(strict_json.text_of(value))}"
+            for path, value in self.fields.items()
+            if value and path.partition(".")[2] in _WARNING_FIELDS
+        )
+
+
+Extracted = Batch | PartEnd | DayEnd | ReportEnd | AnswerFields
+
+
+def answer_fields(place: str, fields: Mapping[str, Any]) -> list[AnswerFields]:
+    """Return the fields of an answer as one item, no item where there are no fields.
+
+    Args:
+        place: `page` or `time_bucket`.
+        fields: The fields by name.
+    """
+    by_path = {field_path(place, name): value for name, value in fields.items()}
+    return [AnswerFields(by_path)] if by_path else []
 
 
 def broken(asset: Asset, problem: str, origin: Origin, field: str) -> ContractBroken:

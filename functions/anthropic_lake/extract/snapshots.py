@@ -1,30 +1,63 @@
 """Snapshots: the whole of an asset as it is now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from datetime import date
+from http import HTTPStatus
 
 from anthropic_lake import strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.paging import Page
 from anthropic_lake.assets import Asset
-from anthropic_lake.errors import NotFound
-from anthropic_lake.extract.batch import Batch, DayEnd, broken
+from anthropic_lake.errors import BadRequest, NotFound
+from anthropic_lake.extract.batch import Batch, DayEnd, Extracted, PartEnd, answer_fields, broken
 
 
-def extract_snapshot(asset: Asset, api: AdminApi, today: date) -> Iterator[Batch | DayEnd]:
-    """Extract all records of a snapshot asset.
-
-    Args:
-        asset: What to ask for.
-        api: Whom to ask.
-        today: The day that the snapshot is taken for, UTC.
+def extract_list(asset: Asset, api: AdminApi, today: date) -> Iterator[Extracted]:
+    """Extract the records of one list.
 
     Raises:
         ApiError: The API does not answer, or breaks its contract.
     """
-    if asset.fan_out is not None:
-        return _fan_out(asset, asset.fan_out, api, today)
-    return _one_list(asset, api, today)
+    for page in api.pages(asset.path, asset.paging, asset.list_params):
+        yield from _page(page, today, {})
+        del page  # the last one may be large, and the rows are written after the day's end
+    yield DayEnd(today)
+
+
+def extract_workspaces(
+    asset: Asset, workspaces: Asset, api: AdminApi, today: date, done: Set[str]
+) -> Iterator[Extracted]:
+    """Extract the records of each workspace that is not done; half a workspace is not kept.
+
+    A workspace whose list is refused is left out. Where several are refused, active ones too, and
+    none has a list, the endpoint itself is at fault, and an empty snapshot would be a lie. So the
+    end of a refused workspace waits for a list that comes.
+
+    Raises:
+        ApiError: The API does not answer, or breaks its contract.
+    """
+    is_active: dict[str, bool] = {}
+    # All workspaces are read first, so that no walk stays open meanwhile.
+    for page in api.pages(workspaces.path, workspaces.paging, workspaces.list_params):
+        yield from answer_fields("page", page.fields)
+        for record in strict_json.elements(page.data):
+            is_active[record_id(workspaces, record, page)] = _is_active(record)
+    refused: dict[str, BadRequest | NotFound] = {}
+    any_came = bool(done)
+    for workspace_id in [name for name in is_active if name not in done]:
+        pages = _pages(asset, api, workspace_id)
+        if isinstance(pages, BadRequest | NotFound):
+            refused[workspace_id] = pages
+            continue
+        any_came = True
+        yield from _ends_of_refused(refused, today)
+        for page in pages:
+            yield from _page(page, today, {"workspace_id": workspace_id})
+        yield PartEnd(today, workspace_id)
+    if not any_came and len(refused) > 1 and any(is_active[name] for name in refused):
+        raise refused.popitem()[1]
+    yield from _ends_of_refused(refused, today)
+    yield DayEnd(today)
 
 
 def record_id(asset: Asset, record: strict_json.Text, page: Page) -> str:
@@ -42,37 +75,37 @@ def record_id(asset: Asset, record: strict_json.Text, page: Page) -> str:
     return identifier
 
 
-def _one_list(asset: Asset, api: AdminApi, today: date) -> Iterator[Batch | DayEnd]:
-    """Extract the records of one list."""
-    for page in api.pages(asset.path, asset.paging, asset.list_params):
-        yield Batch(today, page.data, page.origin)
-        del page  # the last one may be large, and the rows are written after the day's end
-    yield DayEnd(today)
+def _page(page: Page, today: date, shared: Mapping[str, str]) -> Iterator[Extracted]:
+    """Yield the records of a page, and its other fields."""
+    yield from answer_fields("page", page.fields)
+    yield Batch(today, page.data, page.origin, shared)
 
 
-def _fan_out(
-    asset: Asset, workspaces: Asset, api: AdminApi, today: date
-) -> Iterator[Batch | DayEnd]:
-    """Extract the records of each workspace's list; half a workspace is not kept."""
-    warnings = []
-    for workspace_id in _ids(workspaces, api):
-        path = asset.path_of(workspace_id)
-        try:
-            pages = list(api.pages(path, asset.paging, asset.list_params))
-        except NotFound:
-            warnings.append(f"workspace {workspace_id!r} is gone: its members are left out")
-            continue
-        for page in pages:
-            yield Batch(today, page.data, page.origin, {"workspace_id": workspace_id})
-            del page
-        pages.clear()
-    yield DayEnd(today, tuple(warnings))
+def _pages(asset: Asset, api: AdminApi, workspace_id: str) -> list[Page] | BadRequest | NotFound:
+    """Return all pages of a workspace's list, or the answer that it has none.
+
+    Raises:
+        ApiError: The list cannot be had for another reason, such as a page token that is refused.
+    """
+    pages: list[Page] = []
+    try:
+        pages.extend(api.pages(asset.path_of(workspace_id), asset.paging, asset.list_params))
+    except NotFound as refusal:
+        return refusal
+    except BadRequest as refusal:
+        if pages or refusal.status != HTTPStatus.BAD_REQUEST:
+            raise
+        return refusal
+    return pages
 
 
-def _ids(asset: Asset, api: AdminApi) -> list[str]:
-    """Return the identifiers of all records, read first so that no walk stays open meanwhile."""
-    return [
-        record_id(asset, record, page)
-        for page in api.pages(asset.path, asset.paging, asset.list_params)
-        for record in strict_json.elements(page.data)
-    ]
+def _ends_of_refused(refused: dict[str, BadRequest | NotFound], today: date) -> Iterator[PartEnd]:
+    """Yield the ends of the workspaces that were refused, and forget them."""
+    for workspace_id, refusal in refused.items():
+        yield PartEnd(today, workspace_id, (f"workspace {workspace_id!r} is left out: {refusal}",))
+    refused.clear()
+
+
+def _is_active(workspace: strict_json.Text) -> bool:
+    """Return whether a workspace is not archived."""
+    return strict_json.value(workspace).get("archived_at") is None

@@ -1,17 +1,21 @@
 """A lake in AWS: objects in S3, watermarks in SSM Parameter Store."""
 
-from datetime import date
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from anthropic_lake.errors import LakeError, aws_code, aws_failure
+from anthropic_lake.errors import LakeError, aws_code, aws_failure, aws_status
 from anthropic_lake.lake.layout import DIGEST
-from anthropic_lake.lake.watermark import stored_date
+from anthropic_lake.lake.objects import ANYTHING, Conflict, Head, ListedObject, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
     from mypy_boto3_ssm import SSMClient
 
 _MISSING_CODES = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
+_CONFLICTS = {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}
 
 
 class S3Lake:
@@ -25,8 +29,8 @@ class S3Lake:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
-    def digest(self, key: str) -> str | None:
-        """Read the digest from the object's metadata.
+    def head(self, key: str) -> Head | None:
+        """Read the object's metadata.
 
         S3 answers 403 for a missing object if s3:ListBucket is not allowed.
         """
@@ -36,32 +40,70 @@ class S3Lake:
             if aws_code(error) in _MISSING_CODES:
                 return None
             raise self._failure(key, error) from error
-        return head["Metadata"].get(DIGEST)
+        return Head(head["ETag"], head["Metadata"].get(DIGEST), head["ContentLength"])
 
-    def put(self, key: str, body: bytes, digest: str) -> None:
-        """Write the object with one request, so that no reader sees a part of it."""
+    def get(self, key: str) -> StoredObject | None:
+        """Read the object whole."""
         try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=self._prefix + key,
-                Body=body,
-                ContentType="application/vnd.apache.parquet",
-                Metadata={DIGEST: digest},
-            )
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            return StoredObject(answer["Body"].read(), answer["ETag"])
         except self._errors as error:
+            if aws_code(error) in _MISSING_CODES:
+                return None
             raise self._failure(key, error) from error
+
+    def put(self, key: str, body: bytes, *, digest: str = "", replaces: str | None) -> None:
+        """Write the object with one request, so that no reader sees a part of it."""
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": self._prefix + key,
+            "Body": body,
+            "ContentType": "application/vnd.apache.parquet"
+            if key.endswith(".parquet")
+            else "application/json",
+            "Metadata": {DIGEST: digest} if digest else {},
+        }
+        if replaces is None:
+            request["IfNoneMatch"] = "*"
+        elif replaces != ANYTHING:
+            request["IfMatch"] = replaces
+        try:
+            self._client.put_object(**request)
+        except self._errors as error:
+            is_gone = replaces not in (None, ANYTHING) and aws_code(error) == "NoSuchKey"
+            if is_gone or aws_status(error) in _CONFLICTS:
+                raise Conflict(f"another run has changed {key} meanwhile") from error
+            raise self._failure(key, error) from error
+
+    def listing(self, prefix: str) -> Iterator[ListedObject]:
+        """List the objects page by page, in the order of their keys."""
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    key = item["Key"].removeprefix(self._prefix)
+                    yield ListedObject(key, item["Size"], item["LastModified"])
+        except self._errors as error:
+            raise self._failure(prefix, error) from error
+
+    def locked(self, asset: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Lock nothing: conditional puts keep runs from overwriting each other."""
+        return nullcontext()
 
     def _failure(self, key: str, error: Exception) -> LakeError:
         """Return the error that names the object and what to check."""
         advice = (
             f"cannot use s3://{self._bucket}/{self._prefix}{key}: check that the bucket exists in "
-            "this account and region and that s3:GetObject and s3:PutObject are allowed on it"
+            "this account and region and that s3:GetObject, s3:PutObject and s3:ListBucket are "
+            "allowed on it"
         )
         return aws_failure(error, advice)
 
 
-class SsmWatermark:
-    """Watermarks as parameters of SSM Parameter Store, read uncached."""
+class SsmState:
+    """The state of a lake as parameters of SSM Parameter Store, read uncached."""
 
     def __init__(self, client: "SSMClient", prefix: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  AWS only
@@ -70,35 +112,51 @@ class SsmWatermark:
         self._errors = (BotoCoreError, ClientError)
         self._prefix = prefix.rstrip("/")
 
-    def get(self, asset: str) -> date | None:
-        """Read the parameter; a missing one means that no day is synced yet."""
-        name = self._name(asset)
+    def get(self, name: str) -> str | None:
+        """Read the parameter."""
         try:
-            answer = self._client.get_parameter(Name=name)
+            answer = self._client.get_parameter(Name=self._full(name))
         except self._client.exceptions.ParameterNotFound:
             return None
         except self._errors as error:
             raise self._failure(name, error) from error
-        return stored_date(answer["Parameter"]["Value"], f"the SSM parameter {name}")
+        return answer["Parameter"]["Value"]
 
-    def put(self, asset: str, day: date) -> None:
+    def put(self, name: str, text: str) -> None:
         """Write the parameter."""
-        name = self._name(asset)
+        self._put(name, text, overwrite=True)
+
+    def create(self, name: str, text: str) -> bool:
+        """Write the parameter unless it exists."""
+        try:
+            self._put(name, text, overwrite=False)
+        except self._client.exceptions.ParameterAlreadyExists:
+            return False
+        return True
+
+    def place(self, name: str) -> str:
+        """Return the parameter's full name."""
+        return f"the SSM parameter {self._full(name)}"
+
+    def _put(self, name: str, text: str, *, overwrite: bool) -> None:
+        """Write the parameter."""
         try:
             self._client.put_parameter(
-                Name=name, Value=day.isoformat(), Type="String", Overwrite=True
+                Name=self._full(name), Value=text, Type="String", Overwrite=overwrite
             )
+        except self._client.exceptions.ParameterAlreadyExists:
+            raise
         except self._errors as error:
             raise self._failure(name, error) from error
 
-    def _name(self, asset: str) -> str:
-        """Return the name of an asset's parameter."""
-        return f"{self._prefix}/{asset}/last_synced_date"
+    def _full(self, name: str) -> str:
+        """Return the full name of a parameter."""
+        return f"{self._prefix}/{name}"
 
     def _failure(self, name: str, error: Exception) -> LakeError:
         """Return the error that names the parameter and what to check."""
         advice = (
-            f"cannot use the SSM parameter {name}: check that ssm:GetParameter and "
-            "ssm:PutParameter are allowed on it"
+            f"cannot use {self.place(name)}: check that ssm:GetParameter and ssm:PutParameter are "
+            "allowed on it"
         )
         return aws_failure(error, advice)

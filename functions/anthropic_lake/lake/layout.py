@@ -6,6 +6,12 @@ from datetime import date
 DIGEST = "rows-sha256"
 """Name of the metadata of an object that holds the digest of its rows."""
 
+MANIFEST = "_lake.json"
+"""Key of the object that says which lake this is."""
+
+LAKE_ID = "lake_id"
+"""Name, below the state's prefix, of the identifier of the lake that the state belongs to."""
+
 METADATA_PREFIX = "anthropic_lake."
 """Start of the names of our entries in a Parquet file's metadata."""
 
@@ -45,3 +51,29 @@ def object_day(name: str) -> date | None:
         return date.fromisoformat(match["day"]) if match else None
     except ValueError:
         return None
+
+
+def last_synced_name(asset: str) -> str:
+    """Return the name, below the state's prefix, of the last day of an asset's history."""
+    return f"{asset}/last_synced_date"
+
+
+def first_synced_name(asset: str) -> str:
+    """Return the name, below the state's prefix, of the first day of an asset's history."""
+    return f"{asset}/first_synced_date"
+
+
+def state_file(name: str) -> str:
+    """Return the file of a local lake that holds a value of its state."""
+    asset, _, kind = name.partition("/")
+    return f"_watermarks/{asset}" + (".first" if kind == "first_synced_date" else "")
+
+
+def lock_file(asset: str) -> str:
+    """Return the file of a local lake that says which process syncs an asset."""
+    return f"_locks/{asset}"
+
+
+def progress_key(asset: str) -> str:
+    """Return the key of the part of an unfinished snapshot; no reader takes it for a table."""
+    return f"_progress/{asset}.parquet"

@@ -1,6 +1,6 @@
 """Read a lake: the objects of a table as one dataset with the declared columns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -46,11 +46,13 @@ class StoredLake:
     root: str
     address: str
 
-    def dataset(self, table: Table) -> ds.Dataset:
-        """Return the objects of a table as a dataset, which is empty without objects.
+    @property
+    def is_local(self) -> bool:
+        """Return whether the lake is a folder of this machine."""
+        return isinstance(self.files, fs.LocalFileSystem)
 
-        No rows are read yet. A predicate on `date` opens only the objects of those days. A column
-        that was added after an object was written is null in its rows.
+    def readable_objects(self, table: Table) -> list[LakeObject]:
+        """Return a table's objects.
 
         Raises:
             StorageError: The lake cannot be read, or a newer anthropic-lake has written it.
@@ -58,6 +60,14 @@ class StoredLake:
         objects = list(self.objects(table))
         if objects:
             self._refuse_newer(table, max(objects, key=lambda stored: stored.written_at))
+        return objects
+
+    def dataset(self, table: Table, objects: Sequence[LakeObject]) -> ds.Dataset:
+        """Return objects of a table as a dataset, which has no rows when there are none.
+
+        Nothing is read yet, and a predicate on `date` opens the objects of these days only. A
+        column that is younger than an object is null in its rows.
+        """
         schema = table.schema.append(pa.field(PARTITION.name, PARTITION.type.arrow))
         fragments = [
             _PARQUET.make_fragment(

@@ -122,7 +122,9 @@ def _translated_errors() -> Iterator[None]:
             raise QueryError(f"Athena does not take the query: {text}") from error
         raise aws_failure(error, f"cannot query Athena. {_NEEDED_PERMISSIONS}") from error
     except BotoCoreError as error:
-        raise aws_failure(error, "cannot reach Athena. Set AWS_REGION and AWS_PROFILE") from error
+        raise aws_failure(
+            error, "cannot reach Athena. Set AWS_DEFAULT_REGION and AWS_PROFILE"
+        ) from error
 
 
 def _wait(

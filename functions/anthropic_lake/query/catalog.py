@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from importlib.resources import files
 
 from anthropic_lake.assets import ASSETS, Asset
+from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.schema.table import PARTITION, Table
 from anthropic_lake.sync.runs import SYNC_RUNS
 
@@ -55,8 +56,8 @@ class Catalog:
 
     @cached_property
     def tables(self) -> tuple[Table, ...]:
-        """Every table: those of the assets, then the record of runs."""
-        return (*(table for asset in self.assets for table in asset.tables), SYNC_RUNS)
+        """Every table: those of the assets, then the ledger and the record of runs."""
+        return (*(table for asset in self.assets for table in asset.tables), SYNC_DAYS, SYNC_RUNS)
 
     @cached_property
     def views(self) -> tuple[View, ...]:
@@ -99,10 +100,20 @@ def _view(name: str, text: str) -> View:
 
 
 def _fill(text: str, asset: Asset) -> str:
-    """Return the text of the view of a snapshot's latest day."""
+    """Return the text of the view of a snapshot's latest day, with its table and columns."""
     (table,) = asset.tables
-    columns = ", ".join(column.name for column in (PARTITION, *table.all_columns))
-    return text.format(asset=asset.name, table=table.name, columns=columns)
+    names = [column.name for column in (PARTITION, *table.all_columns)]
+    raw = {name: f"s.{name}" for name in names}
+    own = table.organization_id.name
+    filled = {own: f"coalesce(s.{own}, l.{own}) AS {own}"}
+    return text.format(
+        asset=asset.name,
+        table=table.name,
+        key=", ".join(raw[column.name] for column in table.key),
+        columns=", ".join(names),
+        raw_columns=", ".join(raw.values()),
+        filled_columns=", ".join((raw | filled).values()),
+    )
 
 
 CATALOG = Catalog(tuple(ASSETS.values()))

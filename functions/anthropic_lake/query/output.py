@@ -20,8 +20,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anthropic_lake.errors import printable
+
 MAX_ROWS_SHOWN = 1000
 _FILE_WIDTH = 10_000  # characters: a table in a file is not wrapped
+_LINE_FEEDS_AND_TABS = str.maketrans(dict.fromkeys("\n\t", "\N{REPLACEMENT CHARACTER}"))
 
 
 class Format(Enum):
@@ -40,7 +43,8 @@ def write(result: pa.RecordBatchReader, output_format: Format, file: IO[bytes]) 
         result: The result.
         output_format: The format. CSV and JSON have timestamps in ISO 8601, with `Z` for UTC, and
             decimals with all their digits; in JSON a decimal is text.
-        file: The file to write to.
+        file: The file to write to. On a terminal, characters that control it are replaced in every
+            format.
     """
     _WRITERS[output_format](_prepared(result), file)
 
@@ -93,17 +97,20 @@ def _write_parquet(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
 def _write_csv(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
     """Write CSV with a header; null becomes an empty field."""
     lines = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\n")
-    lines.writerow(result.schema.names)
-    lines.writerows([_text(value) for value in row] for row in _rows(result))
+    cleaned = printable if file.isatty() else str
+    lines.writerow([cleaned(name) for name in result.schema.names])
+    lines.writerows([cleaned(_text(value)) for value in row] for row in _rows(result))
 
 
 def _write_json(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
     """Write a JSON list with one object a line."""
     names = result.schema.names
+    cleaned = printable if file.isatty() else str  # JSON's own escapes leave some above 127
     opening = b"["
     for row in _rows(result):
         values = {name: _json_ready(value) for name, value in zip(names, row, strict=True)}
-        file.write(opening + b"\n" + json.dumps(values, ensure_ascii=False).encode())
+        text = cleaned(json.dumps(values, ensure_ascii=False))
+        file.write(opening + b"\n" + text.encode())
         opening = b","
     file.write(b"[]\n" if opening == b"[" else b"\n]\n")
 
@@ -112,7 +119,8 @@ def _write_table(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
     """Write a table for people: at most a thousand rows, decimals without trailing zeros."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for field in result.schema:
-        table.add_column(Text(field.name), justify="right" if _is_number(field.type) else "left")
+        name = Text(_on_one_line(field.name))
+        table.add_column(name, justify="right" if _is_number(field.type) else "left")
     rows = _rows(result)
     for row in islice(rows, MAX_ROWS_SHOWN):
         table.add_row(*(Text(shown(value)) for value in row))
@@ -193,4 +201,9 @@ def shown(value: Any) -> str:  # noqa: ANN401
     text = _text(value)
     if isinstance(value, Decimal) and "." in text:
         text = text.rstrip("0").removesuffix(".")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return _on_one_line(text)
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text without characters that steer a terminal, line feeds and tabs included."""
+    return printable(text.translate(_LINE_FEEDS_AND_TABS))

@@ -3,7 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Context, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
+from decimal import (
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -41,13 +49,14 @@ class FieldReader(ABC):
             FieldError: A value has a wrong type, or a required one is missing.
         """
         values = self.values(column.type, column.paths)
-        if column.usd_where:
-            currencies = self.values(STRING, (column.usd_where,))
-            values = [
-                _EXACT.scaleb(cents, -2) if currency == "USD" and cents is not None else None
-                for cents, currency in zip(values, currencies, strict=True)
-            ]
-        return column_array(column, values)
+        if column.usd_where is None:
+            return column_array(column, values)
+        currencies = self.values(STRING, (column.usd_where,))
+        dollars = [
+            _EXACT.scaleb(cents, -2) if currency == "USD" and cents is not None else None
+            for cents, currency in zip(values, currencies, strict=True)
+        ]
+        return _dollars_array(column, dollars)
 
     @abstractmethod
     def values(self, type_: Type, paths: tuple[str, ...]) -> Sequence[Any]:
@@ -90,7 +99,7 @@ class Records(FieldReader):
         bounds = list(pairwise(accumulate(self.counts(name), initial=0)))
         if type_ is STRING:
             return [_common(values[start:end]) for start, end in bounds]
-        with localcontext(_EXACT):
+        with naming(path, type_), localcontext(_EXACT):
             if None in values:
                 return [_total(values[start:end]) for start, end in bounds]
             # One pass over all lists: a list's sum is the running total at its end less the one
@@ -134,6 +143,17 @@ def column_array(column: Column, values: Sequence[Any]) -> pa.Array:
     if column.required and array.null_count:
         raise FieldError(column.paths[0], "is missing, and the row has no identity without it")
     return array
+
+
+def _dollars_array(column: Column, dollars: Sequence[Decimal | None]) -> pa.Array:
+    """Return a column's array of dollars; cents that were kept whole may give too many decimals."""
+    try:
+        return column_array(column, dollars)
+    except FieldError:
+        if column.type.rounded is None:
+            raise
+        rounded = [None if value is None else column.type.rounded(value) for value in dollars]
+        return column_array(column, rounded)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Batches gathered into days of rows, each handed on when it is whole."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import ContractBroken, TooLarge
-from anthropic_lake.extract.batch import Batch, DayEnd
+from anthropic_lake.extract.batch import AnswerFields, Batch, DayEnd, Extracted, PartEnd, ReportEnd
 from anthropic_lake.rows.arrow import FieldError
 from anthropic_lake.rows.reader import Rows, read_rows
 from anthropic_lake.schema.table import Table
@@ -26,22 +27,76 @@ class Day:
     Attributes:
         unknown_fields: Number of fields and enumerated values that the tables do not know.
         warnings: What was left out and why.
+        error: Why the day cannot be kept, and has no rows; None: it can.
     """
 
     def __init__(self, asset: Asset, date: date) -> None:
         self.date = date
         self.unknown_fields = 0
         self.warnings: tuple[str, ...] = ()
+        self.error: ContractBroken | TooLarge | None = None
         self._asset = asset
         self._bytes = 0
         self._parts: dict[str, list[pa.Table]] = {table.name: [] for table in asset.tables}
+        self._ended_parts = 0
+        self._request_id: str | None = None
 
-    def add(self, rows: Rows) -> None:
-        """Add rows.
+    def add(self, batch: Batch) -> None:
+        """Add the rows of a batch, or note why the day cannot be kept."""
+        if self.error:
+            return
+        self._request_id = batch.origin.request_id
+        shared = {"organization_id": batch.origin.organization_id, **batch.shared}
+        try:
+            for rows in read_rows(self._asset.tables, batch.records_text, shared, self.date):
+                self._add_rows(rows)
+        except InvalidJson as error:
+            self._refuse(self._broken(str(error), "data[]"))
+        except FieldError as error:
+            self._refuse(self._broken(error.problem, error.field))
+        except TooLarge as error:
+            self._refuse(error)
 
-        Raises:
-            TooLarge: The day would not fit into memory.
+    def end_part(self, part: PartEnd) -> "Part | None":
+        """Return the rows that were added since the last part, None if they cannot be kept."""
+        self.warnings += part.warnings
+        rows = []
+        for table in self._asset.tables:
+            added = self._parts[table.name][self._ended_parts :]
+            try:
+                rows.append(
+                    distinct_rows(table, pa.concat_tables([table.schema.empty_table(), *added]))
+                )
+            except FieldError as repeated:
+                self._refuse(self._broken(repeated.problem, repeated.field))
+                return None
+        self._ended_parts = len(self._parts[self._asset.tables[0].name])
+        return Part(part.workspace_id, tuple(rows), part.warnings)
+
+    def end(self, error: TooLarge | None) -> None:
+        """Note that no rows follow; a snapshot's record that came twice is kept once.
+
+        Args:
+            error: Why the rows did not come; None when they did.
         """
+        if error:
+            self._refuse(error)
+        if self._asset.kind.dated or self.error:
+            return
+        try:
+            for table in self._asset.tables:
+                rows = distinct_rows(table, self.take_rows(table))
+                self._parts[table.name] = [rows]
+        except FieldError as repeated:
+            self._refuse(self._broken(repeated.problem, repeated.field))
+
+    def take_rows(self, table: Table) -> pa.Table:
+        """Return all rows of one of the tables, and keep none of them."""
+        parts = self._parts.pop(table.name) or [table.schema.empty_table()]
+        return pa.concat_tables(parts).combine_chunks()  # one chunk is sorted in half the time
+
+    def _add_rows(self, rows: Rows) -> None:
+        """Add rows, unless the day would not fit into memory."""
         self.unknown_fields += rows.unknown_fields
         for table, part in zip(self._asset.tables, rows.tables, strict=True):
             self._bytes += part.nbytes
@@ -52,46 +107,85 @@ class Day:
                 )
             self._parts[table.name].append(part)
 
-    def take_rows(self, table: Table) -> pa.Table:
-        """Return all rows of one of the tables, and keep none of them."""
-        parts = self._parts.pop(table.name) or [table.schema.empty_table()]
-        return pa.concat_tables(parts).combine_chunks()  # one chunk is sorted in half the time
+    def _refuse(self, error: ContractBroken | TooLarge) -> None:
+        """Note why the day cannot be kept, and drop its rows."""
+        self.error = error
+        self._parts = {table.name: [] for table in self._asset.tables}
+
+    def _broken(self, problem: str, field: str) -> ContractBroken:
+        """Return the error of a day whose answer cannot be kept."""
+        return ContractBroken(
+            f"{problem}, on {self.date}",
+            asset=self._asset.name,
+            field=field,
+            request_id=self._request_id,
+        )
 
 
-def days(asset: Asset, extracted: Iterable[Batch | DayEnd]) -> Iterator[Day]:
-    """Gather what was extracted into days.
+@dataclass(frozen=True)
+class Part:
+    """The rows of one workspace in a snapshot, whole; the day has them, too.
+
+    Args:
+        workspace_id: The workspace.
+        rows: Its rows of each table, in the order of the tables.
+        warnings: Why its records are left out; empty when they are not.
+    """
+
+    workspace_id: str
+    rows: tuple[pa.Table, ...]
+    warnings: tuple[str, ...]
+
+
+def days(
+    asset: Asset, extracted: Iterable[Extracted]
+) -> Iterator[Day | Part | ReportEnd | AnswerFields]:
+    """Gather what was extracted into days; what is no record is handed on as it is.
+
+    A day that cannot be kept does not hide the ones after it: it comes without rows and with its
+    error. A snapshot's ends the walk. A day that has begun and does not end is dropped.
 
     Args:
         asset: Whose records they are.
         extracted: Batches of one day, the end of this day, batches of the next one, ...
-
-    Raises:
-        ContractBroken: A record cannot be a row.
-        TooLarge: A day would not fit into memory.
     """
     day: Day | None = None
     for item in extracted:
+        if isinstance(item, AnswerFields | ReportEnd):
+            yield item
+            continue
         day = day or Day(asset, item.day)
         if isinstance(item, Batch):
-            _add_batch(day, asset, item)
-            continue
-        day.warnings = item.warnings
-        yield day
-        day = None
+            day.add(item)
+        elif isinstance(item, PartEnd) and (part := day.end_part(item)):
+            yield part
+        if isinstance(item, DayEnd):
+            day.end(item.error)
+            yield day
+            day = None
+        elif day.error and not asset.kind.dated:
+            yield day
+            return
 
 
-def _add_batch(day: Day, asset: Asset, batch: Batch) -> None:
-    """Add the rows of a batch, or name what is wrong with it."""
-    shared = {"organization_id": batch.origin.organization_id, **batch.shared}
-    request_id = batch.origin.request_id
-    try:
-        for rows in read_rows(asset.tables, batch.records_text, shared, day.date):
-            day.add(rows)
-    except InvalidJson as error:
-        raise ContractBroken(
-            str(error), asset=asset.name, field="data[]", request_id=request_id
-        ) from None
-    except FieldError as error:
-        raise ContractBroken(
-            error.problem, asset=asset.name, field=error.field, request_id=request_id
-        ) from None
+def distinct_rows(table: Table, rows: pa.Table) -> pa.Table:
+    """Return rows of which none is there twice, the first of equal ones.
+
+    Args:
+        table: The table that they belong to; its key identifies a row.
+        rows: The rows.
+
+    Raises:
+        FieldError: Different rows have the same key.
+    """
+    names = [column.name for column in table.key]
+    keys = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+    if len(set(keys)) == len(keys):
+        return rows
+    firsts: dict[tuple[object, ...], int] = {}
+    for number, key in enumerate(keys):
+        first = firsts.setdefault(key, number)
+        if rows.slice(first, 1) != rows.slice(number, 1):
+            problem = f"different rows of the table {table.name} have the same key"
+            raise FieldError(", ".join(names), problem)
+    return rows.take(pa.array(firsts.values(), pa.int64()))

@@ -10,6 +10,7 @@ from typing import Any
 from anthropic_lake import strict_json
 from anthropic_lake.rows.arrow import FieldError, Records, naming
 from anthropic_lake.rows.shape import ADDED_FIELDS, LIST, Node
+from anthropic_lake.schema.table import field_path
 from anthropic_lake.schema.types import Type
 from anthropic_lake.strict_json import Object
 
@@ -71,7 +72,7 @@ class GeneralRecords(Records):
         return self._elements[name]
 
     def extras(self, known: Node) -> tuple[list[str | None], int]:
-        """Collect what is not known, at any depth."""
+        """Collect what is not known, at any depth, and numbers that their columns round."""
         count = len(self._objects[""])
         unknown_names = self._shared.keys() - known.children.keys() - ADDED_FIELDS
         shared = {name: self._shared[name] for name in unknown_names}
@@ -90,13 +91,22 @@ class GeneralRecords(Records):
             for row, fields in enumerate(objects):
                 if not knows_all(fields):
                     by_row.setdefault(row, {}).update(
-                        (_join(path, name), value)
+                        (field_path(path, name), value)
                         for name, value in fields.items()
                         if name not in known.children
                     )
         for name, child in known.children.items():
-            if not child.is_kept_whole:
-                self._collect(by_row, _join(path, name), child)
+            if child.type and child.type.rounded:
+                self._collect_rounded(by_row, field_path(path, name), child.type)
+            elif not child.is_kept_whole:
+                self._collect(by_row, field_path(path, name), child)
+
+    def _collect_rounded(self, by_row: dict[int, Object], path: str, type_: Type) -> None:
+        """Collect the numbers at a path that have more digits than their column keeps."""
+        kept = self.values(type_, (path,))
+        for row, (exact, value) in enumerate(zip(self._at(path, None), kept, strict=True)):
+            if exact is not None and Decimal(exact) != value:
+                by_row.setdefault(row, {})[path] = exact
 
     def _first_present(self, paths: tuple[str, ...]) -> list[Any]:
         """Return each record's value at the first of the paths that is present, else None."""
@@ -141,11 +151,6 @@ def _fields(objects: Sequence[Object], name: str, absent: object) -> list[Any]:
         return list(map(itemgetter(name), objects))
     except KeyError:
         return list(map(dict.get, objects, repeat(name), repeat(absent)))
-
-
-def _join(path: str, name: str) -> str:
-    """Return the dotted path of a field."""
-    return f"{path}.{name}" if path else name
 
 
 def _converted(type_: Type, field: str, values: list[Any]) -> list[Any]:

@@ -43,8 +43,20 @@ EXTRA = Column(
     "extra",
     JSON,
     "JSON object from dotted path to value of the fields that the API returned and this table "
-    "does not know; null when there are none.",
+    "does not know; a dot or backslash inside a name has a backslash before it; null when there "
+    "are none.",
 )
+
+
+def field_path(parent: str, name: str) -> str:
+    """Return the dotted path of a field as `extra` writes it, so that no two fields share one.
+
+    Args:
+        parent: Path of the object that the field belongs to, empty for a record's own fields.
+        name: Name of the field, in which a dot or backslash is escaped by a backslash.
+    """
+    escaped = name.replace("\\", "\\\\").replace(".", "\\.")
+    return f"{parent}.{escaped}" if parent else escaped
 
 
 PARTITION = Column("date", DATE, "Day of the rows, UTC; the partition.")

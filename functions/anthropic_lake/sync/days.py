@@ -1,126 +1,282 @@
-"""Bring the days of an asset up to date in the lake, then move the watermark."""
+"""Bring the days of an asset up to date: objects, then ledger, then watermark."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date
-from decimal import Decimal
 from http import HTTPStatus
 
-import pyarrow as pa
-
-from anthropic_lake.api.client import AdminApi
-from anthropic_lake.api.connection import ANTHROPIC_VERSION
-from anthropic_lake.assets import Asset
-from anthropic_lake.errors import BadRequest
-from anthropic_lake.extract.batch import Batch, DayEnd
-from anthropic_lake.extract.days import extract_days
-from anthropic_lake.extract.snapshots import extract_snapshot
-from anthropic_lake.lake.objects import Lake, Written, write_day
-from anthropic_lake.lake.watermark import Watermark, advance
-from anthropic_lake.rows.day import Day, days
+from anthropic_lake.errors import BadRequest, ContractBroken, LakeError, StorageError
+from anthropic_lake.extract.batch import AnswerFields, ReportEnd
+from anthropic_lake.extract.extraction import Extraction
+from anthropic_lake.lake.ledger import Ledger, Read
+from anthropic_lake.lake.objects import Conflict
+from anthropic_lake.rows.day import Day, Part, days
 from anthropic_lake.sync.runs import Run
+from anthropic_lake.sync.unfinished import Unfinished, read_unfinished
 from anthropic_lake.sync.window import Window
+from anthropic_lake.sync.writer import DayWriter, Job, Look
 from anthropic_lake.utc import ONE_DAY
 
 MARGIN_SECONDS = 60.0
 """A run does not begin a day with less time than this."""
 
+MAX_LAG_DAYS = 3
+"""A report may lag by so many complete days; more is a failure."""
 
-@dataclass(frozen=True)
-class Job:
-    """What one run works with.
+_MAX_SEGMENT_DAYS = 31  # the ledger lags no more days than these behind the objects
+_MAX_TRIES = 5
 
-    Args:
-        asset: What to sync.
-        window: The days to sync.
-        api: Where the days come from.
-        lake: Where the days are written.
-        watermark: The store of the last synced date.
-        run: The record of the run, with the last synced date before it; `sync` fills in the rest.
-        time_left: Returns the seconds that the run still has.
-        progress: Called with each day after it is written.
-    """
-
-    asset: Asset
-    window: Window
-    api: AdminApi
-    lake: Lake
-    watermark: Watermark
-    run: Run
-    time_left: Callable[[], float] = lambda: float("inf")
-    progress: Callable[[Day], None] = lambda _day: None
+Gathered = Day | Part | ReportEnd | AnswerFields
 
 
 def sync(job: Job) -> None:
     """Bring every day of the window up to date in the lake, oldest first.
 
     Raises:
-        LakeError: A day cannot be read or written; the days before it are written.
+        LakeError: A day cannot be read, kept or written; the others are written.
     """
-    asset, window, run = job.asset, job.window, job.run
+    window, run = job.window, job.run
     run.interval_start, run.interval_end = window.start, window.end
-    for day in _wanted(asset, window, job.api, run):
-        _write(asset, day, job.lake, run)
-        if window.advances and day.date < window.complete_end:
-            run.last_synced_date = advance(job.watermark, asset.name, day.date)
-        job.progress(day)
-        if day.date + ONE_DAY < window.end and job.time_left() < MARGIN_SECONDS:
-            run.succeeded("partial")
-            break
-    else:
-        run.succeeded()
+    _Sync(job).run()
     if window.advances:
         run.days_behind = _days_behind(run, window)
 
 
-def _wanted(asset: Asset, window: Window, api: AdminApi, run: Run) -> Iterator[Day]:
-    """Read the days of the window: first the days before today, then today on its own."""
-    if not asset.kind.dated:
-        yield from days(asset, extract_snapshot(asset, api, window.today))
-        return
-    last_ended = min(window.end, window.today)
-    yield from days(asset, _extract(asset, api, window, window.start, last_ended))
-    if window.end > window.today:
-        try:
-            yield from days(asset, _extract(asset, api, window, window.today, window.end))
-        except BadRequest as error:
-            if error.status != HTTPStatus.BAD_REQUEST:
+class _Sync:
+    """The state of one run.
+
+    Attributes:
+        _reads: Days whose objects are in the lake, and which the ledger does not have yet.
+        _read_again: Days that another run has put since their object was looked at.
+        _safe: Complete days that are in the lake and in the ledger.
+        _errors: Why days cannot be kept.
+        _report_end: How far the report reached when it was last asked; None: no report.
+        _unfinished: What this run and earlier ones of the same day have read of a snapshot.
+        _rows_before: The rows of it that earlier runs have read.
+        _goes_on: Whether there were any.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._asset, self._window = job.asset, job.window
+        self._ledger = Ledger(job.lake, job.asset.name)
+        self._extraction = Extraction(job.asset, job.api)
+        self._writer = DayWriter(job)
+        self._is_admitted = False
+        self._last = job.history.last
+        self._reads: list[Read] = []
+        self._read_again: list[date] = []
+        self._safe: set[date] = set()
+        self._errors: list[LakeError] = []
+        self._report_end: ReportEnd | None = None
+        self._unfinished = self._read_unfinished()
+        self._rows_before = list(self._unfinished.rows)
+        self._goes_on = bool(self._rows_before)
+        job.run.warnings += self._unfinished.warnings
+
+    def run(self) -> None:
+        """Sync the window segment by segment."""
+        whole_pages = _MAX_SEGMENT_DAYS // self._asset.days_a_page * self._asset.days_a_page
+        for start, end in self._window.segments(whole_pages):
+            try:
+                is_whole = self._sync_segment(start, end)
+            except BaseException:
+                with suppress(LakeError):  # the error of the run matters more
+                    self._settle()
+                    self._save_unfinished()
                 raise
-            run.warnings.append(f"the open day {window.today} was refused: {error}")
+            self._settle(read_again=True)
+            if not is_whole:
+                self._save_unfinished()
+                self._job.run.succeeded("partial")
+                break
+        else:
+            self._forget_unfinished()
+            self._judge_lag()
+            self._extend_history()
+            self._job.run.succeeded()
+        if self._errors:
+            self._job.run.warnings += map(str, self._errors[1:])
+            raise self._errors[0]
 
+    def _sync_segment(self, start: date, end: date) -> bool:
+        """Write some days, and return whether there was time for all of them."""
+        if self._report_end and start < self._window.complete_end:
+            start = min(start, self._report_end.end)  # days that did not come by then
+        look = self._writer.look(start, end)
+        for item in self._gather(start, end):
+            self._take(item, look)
+            is_last = isinstance(item, Day) and item.date + ONE_DAY >= self._window.end
+            is_work = isinstance(item, Day | Part)
+            if is_work and not is_last and self._job.time_left() < MARGIN_SECONDS:
+                return False
+        return True
 
-def _extract(
-    asset: Asset, api: AdminApi, window: Window, start: date, end: date
-) -> Iterator[Batch | DayEnd]:
-    """Return the batches of the days from `start` to `end` of the window."""
-    return extract_days(asset, api, start, end, complete_end=window.complete_end)
+    def _gather(self, start: date, end: date) -> Iterator[Gathered]:
+        """Read some days from the API; a refusal of the open day is a warning."""
+        window = self._window
+        if not self._asset.kind.dated:
+            done = frozenset(self._unfinished.workspace_ids)
+            yield from days(self._asset, self._extraction.snapshot(window.today, done))
+            return
+        try:
+            extracted = self._extraction.days(start, end, complete_end=window.complete_end)
+            for item in days(self._asset, extracted):
+                if not isinstance(item, ReportEnd) or start < window.complete_end:
+                    yield item  # whether the open day has come says nothing of a lag
+        except BadRequest as error:
+            if start < window.today or error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            self._job.run.warnings.append(f"the open day {start} was refused: {error}")
 
+    def _take(self, item: Gathered, look: Look) -> None:
+        """Keep what was gathered, or note what it says."""
+        run = self._job.run
+        match item:
+            case Day(error=None):
+                self._keep(item, look)
+            case Day(error=LakeError() as error):
+                self._errors.append(error)
+            case Part():
+                self._unfinished.add(item.workspace_id, item.rows[0], item.warnings)
+            case ReportEnd():
+                self._report_end = item
+            case AnswerFields():
+                run.unknown_fields += len(item.fields)
+                run.answer_fields |= item.fields
+                run.warnings += [text for text in item.warnings if text not in run.warnings]
 
-def _write(asset: Asset, day: Day, lake: Lake, run: Run) -> None:
-    """Write the tables of a day, and add the figures to the record of the run."""
-    metadata = {"anthropic_version": ANTHROPIC_VERSION}
-    if asset.time_buckets:
-        metadata["grouped_by"] = asset.time_buckets.grouped_by
-        metadata["bucket_width"] = asset.time_buckets.width
-    written: list[Written] = []
-    for table in asset.tables:
-        rows = day.take_rows(table)
-        written.append(write_day(lake, table, day.date, rows, metadata))
-        if "amount_usd" in rows.column_names:
-            run.spend_usd[day.date] = _sum(rows["amount_usd"])
-    run.days_written += 1
-    run.days_changed += any(result.changed for result in written)
-    run.rows += sum(result.rows for result in written)
-    run.bytes += sum(result.bytes for result in written)
-    run.unknown_fields += day.unknown_fields
-    run.warnings += day.warnings
+    def _keep(self, day: Day, look: Look) -> None:
+        """Write a day, or note that it has to be read again."""
+        self._admit()
+        try:
+            read = self._writer.write(day, look, self._rows_before)
+        except Conflict:
+            self._read_again.append(day.date)
+            return
+        self._reads.append(read)
+        self._job.progress(day)
 
+    def _admit(self) -> None:
+        """Let the key's data in, before the first thing is written."""
+        if not self._is_admitted:
+            self._job.admit()
+            self._is_admitted = True
 
-def _sum(amounts: pa.ChunkedArray) -> Decimal:
-    """Return the sum of the amounts of a column."""
-    import pyarrow.compute as pc  # noqa: PLC0415  it makes a cold start a tenth longer
+    def _settle(self, *, read_again: bool = False) -> None:
+        """Record what was read in the ledger, and move the watermark after it.
 
-    return pc.sum(amounts).as_py() or Decimal(0)
+        Args:
+            read_again: Ask once more for the days that another run has put meanwhile.
+        """
+        reads, self._reads = self._reads, []
+        overtaken = self._ledger.record(reads)
+        self._note_safe(read for read in reads if read.entry.day not in overtaken)
+        again, self._read_again = [*self._read_again, *overtaken], []
+        for day in again if read_again else ():
+            self._note_safe([self._read_day_again(day)])
+        self._advance()
+
+    def _read_day_again(self, day: date) -> Read:
+        """Read and write one day until no other run puts it meanwhile."""
+        self._unfinished, self._rows_before = Unfinished(day), []
+        for _ in range(_MAX_TRIES):
+            look = self._writer.look(day, day + ONE_DAY)
+            for item in self._gather(day, day + ONE_DAY):
+                if not isinstance(item, Day) or item.error or item.date != day:
+                    continue
+                with suppress(Conflict):
+                    read = self._writer.write(item, look)
+                    self._ledger.record([read], is_second_look=True)
+                    return read
+        raise StorageError(
+            f"{self._asset.name}: other runs keep putting the day {day}: run again later"
+        )
+
+    def _note_safe(self, reads: Iterable[Read]) -> None:
+        """Note the complete ones of days that are in the lake and in the ledger."""
+        self._safe |= {read.entry.day for read in reads if read.entry.is_final}
+
+    def _advance(self) -> None:
+        """Move the watermark over the complete days that follow it without a gap."""
+        if not self._window.advances:
+            return
+        is_dated = self._asset.kind.dated
+        day = self._last + ONE_DAY if self._last and is_dated else self._window.start
+        if self._last is None and day in self._safe and not self._begin(day):
+            return
+        while day in self._safe:
+            self._last = day
+            day += ONE_DAY
+        if self._last and self._last != self._job.run.last_synced_date:
+            last = self._job.watermarks.advance(self._asset.name, self._last)
+            self._job.run.last_synced_date = last
+
+    def _begin(self, day: date) -> bool:
+        """Let the history begin, and return whether it does so here.
+
+        Another run may have begun it elsewhere meanwhile; the next run goes on from there. A first
+        day without a last one is what a crash has left, or somebody who deleted the watermark.
+        """
+        name, watermarks = self._asset.name, self._job.watermarks
+        if self._job.history.first is not None:
+            watermarks.start_at(name, day)
+            return True
+        first = watermarks.begin(name, day)
+        return first == day or (first < day and not self._asset.kind.dated)
+
+    def _judge_lag(self) -> None:
+        """Warn of a report that lags; one that lags more than it may is an error."""
+        end, run = self._report_end, self._job.run
+        if end is None:
+            return
+        run.lag_days = end.lag_days or None
+        problem = f"the report ends before {end.end}, {end.lag_days} complete days short"
+        if end.lag_days > MAX_LAG_DAYS:
+            self._errors.append(
+                ContractBroken(
+                    problem, asset=self._asset.name, field="data", request_id=end.request_id
+                )
+            )
+        elif end.lag_days:
+            run.warnings.append(f"{problem}: the next run reads them")
+        elif end.refusal:
+            run.warnings.append(end.refusal)
+
+    def _read_unfinished(self) -> Unfinished:
+        """Return what earlier runs of the same day have read of a snapshot."""
+        if self._asset.fan_out is None:
+            return Unfinished(self._window.today)
+        return read_unfinished(self._job.lake, self._asset.tables[0], self._window.today)
+
+    def _save_unfinished(self) -> None:
+        """Keep what this run has read of a snapshot for the next run of the same day."""
+        if len(self._unfinished.rows) > len(self._rows_before):
+            self._admit()
+            self._unfinished.save(self._job.lake, self._asset.tables[0])
+
+    def _forget_unfinished(self) -> None:
+        """Let the next run of the day read everything, now that the snapshot is whole."""
+        if self._goes_on:
+            Unfinished(self._window.today).save(self._job.lake, self._asset.tables[0])
+
+    def _extend_history(self) -> None:
+        """Move the first day of the history back, where the run has reached it from before.
+
+        What other intervals have read before the run's first day comes along, so the months of a
+        backfill may end in any order: each looks where the history begins after it has recorded
+        its own days, and at what is recorded after it has moved the first day.
+        """
+        name, start = self._asset.name, self._window.start
+        first = self._job.watermarks.first(name)
+        if first is None or not start < first <= self._window.end:
+            return
+        if not all(start + day * ONE_DAY in self._safe for day in range((first - start).days)):
+            return
+        while (start := self._ledger.start_of_final_days(start)) < first:
+            self._ledger.mark_in_history(start, first)
+            self._job.watermarks.start_at(name, start)
+            first = start
 
 
 def _days_behind(run: Run, window: Window) -> int:

@@ -4,24 +4,38 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 
+from anthropic_lake import strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
-from anthropic_lake.assets import Asset
-from anthropic_lake.lake.objects import Lake
-from anthropic_lake.lake.watermark import Watermark
+from anthropic_lake.assets import ASSETS, Asset
+from anthropic_lake.errors import ApiError, WrongClock
 from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings
-from anthropic_lake.sync.days import Job, sync
+from anthropic_lake.sync.adoption import find_history
+from anthropic_lake.sync.days import sync
+from anthropic_lake.sync.ownership import OwnedLake, Place
 from anthropic_lake.sync.request import Request
-from anthropic_lake.sync.runs import Run, recorded
-from anthropic_lake.sync.window import Window, interval_window, scheduled_window
+from anthropic_lake.sync.runs import Record, Run
+from anthropic_lake.sync.window import (
+    History,
+    Window,
+    WindowRules,
+    due_window,
+    interval_window,
+    refuse_replay,
+)
+from anthropic_lake.sync.writer import Job
+from anthropic_lake.utc import ONE_DAY
 
 RESERVE_SECONDS = 20.0
 """Time at the end of a run that is kept for writing its record."""
+
 OBJECTS_PER_COLLECTION = 100_000
 """Threshold of the garbage collector: it finds no cycles among records, so it runs rarely."""
+
+_MAX_CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -31,16 +45,14 @@ class Extractor:
     Args:
         settings: The settings.
         connection: What all requests to the Admin API share.
-        lake: Where the days are written.
-        watermark: The store of the last synced dates.
+        place: Where the days are written.
         clock: Returns the time, UTC.
         sleep: Waits for a number of seconds.
     """
 
     settings: Settings
     connection: Connection
-    lake: Lake
-    watermark: Watermark
+    place: Place
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
 
@@ -63,19 +75,48 @@ class Extractor:
             progress: Called with each day after it is written.
 
         Raises:
-            LakeError: The run failed; its record is written.
+            LakeError: The run failed; its record is written, unless the lake is another's.
         """
+        refuse_replay(asset, request.now, self.clock())
         interval = self._interval_window(asset, request)
-        api = AdminApi(
-            self.connection,
-            asset.name,
-            time_left=lambda: time_left() - RESERVE_SECONDS,
-            sleep=self.sleep,
-        )
-        with recorded(run, api, self.lake, self.clock):
-            run.last_synced_date = self.watermark.get(asset.name)
-            window = interval or self._due_window(asset, run.last_synced_date, request.now)
-            sync(Job(asset, window, api, self.lake, self.watermark, run, time_left, progress))
+        lake = self.place.lake
+        with lake.locked(asset.name):
+            owned = OwnedLake(self.place)
+            api = AdminApi(
+                self.connection,
+                asset.name,
+                time_left=lambda: time_left() - RESERVE_SECONDS,
+                sleep=self.sleep,
+            )
+            with Record(run, api, lake, self.clock) as record:
+                adoption = find_history(lake, owned.watermarks, asset)
+                history = adoption.history
+                run.last_synced_date = history.last
+                window = interval or self._due_window(asset, history, request.now)
+                run.warnings += _not_read(asset, window)
+
+                def admit() -> None:
+                    self._refuse_wrong_clock(api)
+                    organization_id = self._organization_id(api, run)
+                    owned.admit(organization_id, adoption.organization_id, self.clock())
+                    adoption.write(lake, owned.watermarks, asset)
+                    record.begin()
+
+                sync(
+                    Job(
+                        asset=asset,
+                        window=window,
+                        history=history,
+                        api=api,
+                        admit=admit,
+                        lake=lake,
+                        watermarks=owned.watermarks,
+                        run=run,
+                        clock=self.clock,
+                        time_left=time_left,
+                        progress=progress,
+                    )
+                )
 
     def new_run(self, asset: Asset, request: Request) -> Run:
         """Return the record of a run that begins now."""
@@ -91,14 +132,49 @@ class Extractor:
             return None
         return interval_window(asset, *request.interval, request.now, settle=self.settings.settle)
 
-    def _due_window(self, asset: Asset, last_synced: date | None, now: datetime) -> Window:
+    def _due_window(self, asset: Asset, history: History, now: datetime) -> Window:
         """Return the days that are due."""
         lookback = self.settings.lookback_days
-        return scheduled_window(
-            asset,
-            last_synced,
-            now,
-            history_start=self.settings.history_start,
-            lookback_days=asset.lookback_days if lookback is None else lookback,
-            settle=self.settings.settle,
+        rules = WindowRules(
+            self.settings.history_start,
+            asset.lookback_days if lookback is None else lookback,
+            self.settings.settle,
         )
+        return due_window(asset, history, now, rules)
+
+    def _refuse_wrong_clock(self, api: AdminApi) -> None:
+        """Raise if this machine's clock is not the API's: it decides which days are complete."""
+        if api.server_time is None:
+            return
+        skew = self.clock() - api.server_time
+        if abs(skew) > _MAX_CLOCK_SKEW:
+            hours = abs(skew) / timedelta(hours=1)
+            direction = "ahead of" if skew > timedelta() else "behind"
+            raise WrongClock(
+                f"this machine's clock is {hours:.1f} hours {direction} the API's: set it right; "
+                "nothing was written"
+            )
+
+    def _organization_id(self, api: AdminApi, run: Run) -> str | None:
+        """Return the organization of the key, from an answer's header or by asking for it."""
+        if api.organization_id is not None:
+            return api.organization_id
+        problem = "the API does not name it"
+        try:
+            body = api.get(ASSETS["organization"].path).body
+            identifier = strict_json.value(body).get("id")
+            if isinstance(identifier, str) and identifier:
+                return identifier
+        except (ApiError, strict_json.InvalidJson, AttributeError) as error:
+            problem = str(error)
+        run.warnings.append(f"the key's organization is not known, so it is not checked: {problem}")
+        return None
+
+
+def _not_read(asset: Asset, window: Window) -> list[str]:
+    """Return the warning about wanted days that the run does not read."""
+    if window.not_read is None:
+        return []
+    start, end = window.not_read
+    command = f"anthropic-lake sync {asset.name} --interval-start {start} --interval-end {end}"
+    return [f"the days {start} to {end - ONE_DAY} are not in the lake: read them with `{command}`"]

@@ -1,20 +1,25 @@
 """The record of a run: what the run did, for the caller and for the table `sync_runs`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, get_origin, get_type_hints
+from types import TracebackType
+from typing import Annotated, Any, Self, get_origin, get_type_hints
 
 from anthropic_lake import __version__, strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import ANTHROPIC_VERSION
-from anthropic_lake.errors import ApiError, LakeError, redact
-from anthropic_lake.lake.objects import Lake, write_day
+from anthropic_lake.errors import ApiError, LakeError, Refused, redact, without_credentials
+from anthropic_lake.lake.layout import object_key
+from anthropic_lake.lake.objects import ANYTHING, Lake, put_rows
 from anthropic_lake.rows.reader import read_rows
 from anthropic_lake.schema.table import Column, Table
-from anthropic_lake.schema.types import DATE, INTEGER, STRING, TIMESTAMP
+from anthropic_lake.schema.types import DATE, INTEGER, JSON, STRING, TIMESTAMP
+
+LATER = "later"
+"""Marks a column that was added after the first release."""
 
 
 @dataclass
@@ -66,9 +71,15 @@ class Run:
     request_id: Annotated[
         str | None, STRING, "The vendor's id of the request that failed, or null."
     ] = None
+    lag_days: Annotated[
+        int | None, INTEGER, "Complete days that the report did not have yet; null: none.", LATER
+    ] = None
+    warnings: Annotated[
+        list[str], JSON, "What was left out or is not as it should be: JSON list of texts.", LATER
+    ] = field(default_factory=list)
+    answer_fields: dict[str, Any] = field(default_factory=dict)
     organization_id: str | None = None
     days_behind: int | None = None
-    warnings: list[str] = field(default_factory=list)
     spend_usd: dict[date, Decimal] = field(default_factory=dict)
 
     @property
@@ -81,7 +92,8 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """Return the record for JSON: dates and times as ISO text."""
         values = asdict(self)
-        del values["spend_usd"]
+        del values["spend_usd"], values["answer_fields"]
+        values["warnings"] = [without_credentials(warning) for warning in self.warnings]
         return {name: _json_value(value) for name, value in values.items()}
 
     def succeeded(self, status: str = "succeeded") -> None:
@@ -104,63 +116,101 @@ class Run:
         self.request_id = error.request_id if isinstance(error, ApiError) else None
 
 
-def _columns() -> Iterator[Column]:
-    """Read the columns of `sync_runs` from the annotations of `Run`."""
+def _columns(*, later: bool) -> Iterator[Column]:
+    """Read columns of `sync_runs` from the annotations of `Run`."""
     for name, annotation in get_type_hints(Run, include_extras=True).items():
         if get_origin(annotation) is Annotated:
-            column_type, comment = annotation.__metadata__
-            yield Column(name, column_type, comment, required=name == "run_id")
+            column_type, comment, *marks = annotation.__metadata__
+            if (LATER in marks) is later:
+                yield Column(name, column_type, comment, required=name == "run_id")
 
 
-_RUN_ID, *_OTHER_COLUMNS = _columns()
+_RUN_ID, *_OTHER_COLUMNS = _columns(later=False)
 SYNC_RUNS = Table(
     name="sync_runs",
     comment="One run of the extractor for one asset.",
     key=(_RUN_ID,),
     columns=tuple(_OTHER_COLUMNS),
+    later_columns=tuple(_columns(later=True)),
 )
 
 
-@contextmanager
-def recorded(run: Run, api: AdminApi, lake: Lake, clock: Callable[[], datetime]) -> Iterator[None]:
-    """Write a run's row of `sync_runs` when the run begins, and again when it ends.
+class Record:
+    """Writes a run's row of `sync_runs`: once its lake is known, and at its end.
 
-    So a run that is cut off leaves a row too, and no request is sent if the lake cannot be written.
+    So a run that is cut off leaves a row too, and a run into another lake leaves nothing.
 
     Args:
         run: The record.
         api: Counts the requests of the run.
         lake: The lake to write to.
         clock: Returns the time, UTC.
-
-    Raises:
-        LakeError: The lake cannot be written.
     """
-    _write_row(run, lake)
-    try:
-        yield
-    except BaseException as error:
-        run.failed(error)
-        with suppress(LakeError):  # the error of the run matters more
-            _write_end(run, api, lake, clock())
-        raise
-    _write_end(run, api, lake, clock())
+
+    def __init__(self, run: Run, api: AdminApi, lake: Lake, clock: Callable[[], datetime]) -> None:
+        self._run = run
+        self._api = api
+        self._lake = lake
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write the row of the run that has ended.
+
+        Raises:
+            LakeError: The row cannot be written, and the run has no error of its own.
+        """
+        run = self._run
+        if error is not None:
+            run.failed(error)
+        run.finished_at = self._clock()
+        run.requests, run.retries = self._api.requests, self._api.retries
+        run.organization_id = self._api.organization_id
+        if isinstance(error, Refused):
+            return
+        with suppress(LakeError) if error else nullcontext():  # the run's own error matters more
+            self._write()
+
+    def begin(self) -> None:
+        """Write the row of a run whose first answer has come.
+
+        Raises:
+            LakeError: The row cannot be written.
+        """
+        self._run.organization_id = self._api.organization_id
+        self._write()
+
+    def _write(self) -> None:
+        """Write the row."""
+        names = {column.name for column in SYNC_RUNS.all_columns}
+        summary = self._run.summary()
+        record = {name: summary[name] for name in names & summary.keys()}
+        for path, value in self._run.answer_fields.items():
+            place, _, name = path.partition(".")
+            # unknown fields, so they go into extra
+            record.setdefault(place, {})[name] = _redacted(value)
+        text = strict_json.text_of([record])
+        (rows,) = read_rows((SYNC_RUNS,), text.encode(), {})
+        key = object_key(SYNC_RUNS.name, self._run.started_at.date(), self._run.run_id)
+        put_rows(self._lake, SYNC_RUNS, key, rows.tables[0], {}, replaces=ANYTHING)
 
 
-def _write_end(run: Run, api: AdminApi, lake: Lake, now: datetime) -> None:
-    """Write the row of a run that has ended."""
-    run.finished_at = now
-    run.requests, run.retries = api.requests, api.retries
-    run.organization_id = api.organization_id
-    _write_row(run, lake)
-
-
-def _write_row(run: Run, lake: Lake) -> None:
-    """Write the row of a run."""
-    names = {column.name for column in SYNC_RUNS.all_columns}
-    record = {name: value for name, value in run.summary().items() if name in names}
-    (rows,) = read_rows((SYNC_RUNS,), strict_json.text_of([record]).encode(), {})
-    write_day(lake, SYNC_RUNS, run.started_at.date(), rows.tables[0], {}, name=run.run_id)
+def _redacted(value: Any) -> Any:  # noqa: ANN401  any JSON
+    """Return a value of an answer without keys and addresses, which a run's row never holds."""
+    if isinstance(value, str):
+        return redact(value, limit=len(value))
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _redacted(item) for name, item in value.items()}
+    return value
 
 
 def _json_value(value: object) -> object:

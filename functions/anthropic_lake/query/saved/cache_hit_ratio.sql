@@ -1,4 +1,5 @@
 -- Which share of the input tokens of the last 30 days came from a cache, by workspace and model?
+-- Workspaces of one name stay apart by their id.
 SELECT
     workspace_name,
     model,
@@ -10,9 +11,10 @@ SELECT
             sum(uncached_input_tokens + cache_read_input_tokens + cache_creation_input_tokens), 0
         ),
         4
-    ) AS cache_hit_ratio
+    ) AS cache_hit_ratio,
+    workspace_id
 FROM usage_daily
 WHERE date > current_date - INTERVAL '30' DAY
     AND date <= current_date
-GROUP BY workspace_name, model
-ORDER BY input_tokens DESC, workspace_name, model
+GROUP BY workspace_id, workspace_name, model
+ORDER BY input_tokens DESC, workspace_name, model, workspace_id

@@ -3,8 +3,8 @@
 SELECT u.email, u.name, u.role, u.added_at
 FROM users_current AS u
 WHERE u.added_at < current_date - INTERVAL '30' DAY
-    AND u.email NOT IN (
-        SELECT person
+    AND lower(u.email) NOT IN (
+        SELECT lower(person)
         FROM claude_code_daily
         WHERE date > current_date - INTERVAL '30' DAY
             AND person IS NOT NULL

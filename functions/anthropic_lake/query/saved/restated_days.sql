@@ -1,32 +1,11 @@
--- Which runs of the last 7 days found that the vendor had restated days that were already final?
--- Counted are the days that changed beyond those that were new or still open.
-SELECT asset, run_id, started_at, days_changed - days_due AS days_restated
-FROM (
-    SELECT
-        asset,
-        run_id,
-        started_at,
-        days_changed,
-        greatest(
-            date_diff('day', synced_before, interval_end) - 1, 0
-        ) AS days_due
-    FROM (
-        SELECT
-            asset,
-            run_id,
-            started_at,
-            date,
-            days_changed,
-            interval_start,
-            interval_end,
-            lag(last_synced_date) OVER (PARTITION BY asset ORDER BY started_at) AS synced_before
-        FROM sync_runs
-        WHERE date > current_date - INTERVAL '9' DAY
-            AND trigger <> 'interval'
-            AND interval_end > interval_start + INTERVAL '1' DAY
-    ) AS runs
-    WHERE date > current_date - INTERVAL '7' DAY
-        AND synced_before IS NOT NULL
-) AS due
-WHERE days_changed > days_due
-ORDER BY started_at DESC, asset
+-- Which days that were already final did the vendor restate in the last 7 days?
+-- A day read with another grouping is not restated. times_restated counts since the day was first
+-- final.
+SELECT asset, day AS date, last_changed_at AS restated_at, times_changed AS times_restated
+FROM sync_days
+WHERE date BETWEEN DATE '2023-01-01' AND current_date
+    AND day(date) = 1
+    AND is_final
+    AND times_changed > 0
+    AND last_changed_at >= current_date - INTERVAL '7' DAY
+ORDER BY last_changed_at DESC, asset, day

@@ -4,7 +4,9 @@ SELECT
     k.name AS api_key_name,
     coalesce(w.workspace_name, k.scope_workspace_id) AS workspace_name,
     coalesce(u.email, k.created_by_id) AS owner,
-    k.created_at
+    k.created_at,
+    k.id AS api_key_id,
+    coalesce(w.workspace_id, k.scope_workspace_id) AS workspace_id
 FROM api_keys_current AS k
 LEFT JOIN users_current AS u
     ON u.id = k.created_by_id
@@ -20,4 +22,4 @@ WHERE k.status = 'active'
         WHERE date > current_date - INTERVAL '30' DAY
             AND api_key_id IS NOT NULL
     )
-ORDER BY k.created_at, k.name
+ORDER BY k.created_at, k.name, k.id

@@ -1,6 +1,7 @@
 -- Which days of each asset are final, open or missing, and which run read each of them last?
--- From the first day that a run asked for until today. final: read after the day was complete;
--- open: read, but not complete then, or today; missing: not read.
+-- From the first day of an asset's history until today, by the ledger. final: complete when it was
+-- read; open: read, but not complete then, or today; missing: not read. What an interval read
+-- outside of the history is not listed, unless there is no history yet; nothing is before 2023.
 SELECT
     d.asset,
     d.date,
@@ -12,39 +13,23 @@ SELECT
     r.last_run_id,
     r.last_read_at
 FROM (
-    SELECT f.asset, CAST(date_add('day', t.n, f.first_day) AS date) AS date
+    SELECT f.asset, CAST(date_add('day', -t.n, current_date) AS date) AS date
     FROM (
-        SELECT asset, min(interval_start) AS first_day
-        FROM sync_runs
+        SELECT asset, coalesce(min(CASE WHEN in_history THEN day END), min(day)) AS first_day
+        FROM sync_days
+        WHERE date BETWEEN DATE '2023-01-01' AND current_date
+            AND day(date) = 1
+            AND day BETWEEN DATE '2023-01-01' AND current_date
         GROUP BY asset
     ) AS f
     CROSS JOIN UNNEST(sequence(0, 9999)) AS t (n)
-    WHERE date_add('day', t.n, f.first_day) <= current_date
+    WHERE date_add('day', -t.n, current_date) >= f.first_day
 ) AS d
 LEFT JOIN (
-    SELECT
-        asset,
-        date,
-        max_by(run_id, started_at) AS last_run_id,
-        max(finished_at) AS last_read_at,
-        bool_or(
-            last_synced_date >= date
-            OR (trigger = 'interval' AND started_at >= CAST(date AS timestamp) + INTERVAL '26' HOUR)
-        ) AS is_final
-    FROM (
-        SELECT
-            s.asset,
-            s.run_id,
-            s.trigger,
-            s.started_at,
-            s.finished_at,
-            s.last_synced_date,
-            CAST(date_add('day', t.n - 1, s.interval_start) AS date) AS date
-        FROM sync_runs AS s
-        CROSS JOIN UNNEST(sequence(1, greatest(s.days_written, 1))) AS t (n)
-        WHERE t.n <= s.days_written
-    ) AS days_read
-    GROUP BY asset, date
+    SELECT asset, day, is_final, last_run_id, last_read_at
+    FROM sync_days
+    WHERE date BETWEEN DATE '2023-01-01' AND current_date
+        AND day(date) = 1
 ) AS r
     ON r.asset = d.asset
-    AND r.date = d.date
+    AND r.day = d.date

@@ -1,7 +1,7 @@
 -- What does the cost look like in the FinOps Foundation's FOCUS 1.2 (Cost and Usage)?
 -- The source knows money but no quantities, so the quantity priced is the money itself.
 SELECT
-    coalesce(c.organization_id, o.id) AS BillingAccountId,
+    c.billed_organization_id AS BillingAccountId,
     o.name AS BillingAccountName,
     c.cost AS BilledCost,
     c.currency AS BillingCurrency,
@@ -38,16 +38,18 @@ SELECT
     c.token_type AS x_TokenType
 FROM (
     SELECT
-        *,
-        CAST(amount_cents * 0.01 AS decimal(38, 12)) AS cost,
-        CAST(date_trunc('month', date) AS timestamp) AS month_start
-    FROM cost_report
+        r.*,
+        coalesce(r.organization_id, l.organization_id) AS billed_organization_id,
+        CAST(r.amount_cents * 0.01 AS decimal(38, 12)) AS cost,
+        CAST(date_trunc('month', r.date) AS timestamp) AS month_start
+    FROM cost_report AS r
+    CROSS JOIN lake_organization AS l
 ) AS c
 LEFT JOIN organization_current AS o
-    ON o.id = coalesce(c.organization_id, o.id)
+    ON o.id = c.billed_organization_id
 LEFT JOIN workspace_names AS w
-    ON coalesce(w.organization_id, '') = coalesce(c.organization_id, '')
+    ON coalesce(w.organization_id, '') = coalesce(c.billed_organization_id, '')
     AND coalesce(w.reported_workspace_id, '') = coalesce(c.workspace_id, '')
 LEFT JOIN workspaces_current AS t
     ON t.id = w.workspace_id
-    AND coalesce(t.organization_id, '') = coalesce(c.organization_id, '')
+    AND coalesce(t.organization_id, '') = coalesce(c.billed_organization_id, '')

@@ -33,8 +33,8 @@ SELECT
         ) AS cache_hit_ratio
 FROM (
     SELECT
-        date,
-        organization_id,
+        r.date,
+        coalesce(r.organization_id, l.organization_id) AS organization_id,
         grouped_by,
         workspace_id,
         api_key_id,
@@ -53,7 +53,8 @@ FROM (
         ) AS bigint) AS cache_creation_input_tokens,
         CAST(sum(output_tokens) AS bigint) AS output_tokens,
         CAST(sum(server_tool_use_web_search_requests) AS bigint) AS web_search_requests
-    FROM usage_report
+    FROM usage_report AS r
+    CROSS JOIN lake_organization AS l
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 ) AS u
 LEFT JOIN workspace_names AS w

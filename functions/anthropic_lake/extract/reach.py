@@ -1,0 +1,72 @@
+"""How far a report reaches: which of the days asked for came whole."""
+
+import re
+from datetime import date
+from http import HTTPStatus
+
+from anthropic_lake.errors import BadRequest, TooLarge
+from anthropic_lake.extract.batch import DayEnd, ReportEnd
+from anthropic_lake.utc import ONE_DAY, parse_day
+
+_LATEST = re.compile(r"Latest available data for this query is ([0-9-]{10})")
+
+
+class Reach:
+    """How far a report comes in the days that are asked for, oldest first.
+
+    A report may lag: its time buckets then end before these days do, or the API refuses the days
+    after one that it names.
+
+    Args:
+        start: First day, UTC.
+        end: The day after the last, UTC.
+        complete_end: The day after the last complete one, UTC.
+
+    Attributes:
+        day: The first day that has not come whole.
+        end: The day after the last one that can be asked for.
+        complete_end: The day after the last complete one.
+        request_id: The vendor's id of the last request that was answered.
+    """
+
+    def __init__(self, start: date, end: date, complete_end: date) -> None:
+        self.day = start
+        self.end = end
+        self.complete_end = complete_end
+        self.request_id: str | None = None
+        self._last_complete_end = min(end, complete_end)
+        self._refusal: str | None = None
+
+    def end_day(self, error: TooLarge | None = None) -> DayEnd:
+        """Return the end of the first day that has not ended, and go on to the next one."""
+        ended = DayEnd(self.day, error)
+        self.day += ONE_DAY
+        return ended
+
+    def refuse(self, refusal: BadRequest) -> None:
+        """Ask for no day after the one that a refusal names as the latest there is.
+
+        Raises:
+            BadRequest: It names none, or one up to which nothing was refused.
+        """
+        latest = _latest_day(refusal)
+        if latest is None or latest >= self.end - ONE_DAY:
+            raise refusal
+        self.end = max(self.day, latest + ONE_DAY)
+        self.request_id, self._refusal = refusal.request_id, str(refusal)
+
+    def report_end(self) -> ReportEnd:
+        """Return how far the report came."""
+        lag_days = (self._last_complete_end - self.day).days
+        return ReportEnd(self.day, max(0, lag_days), self.request_id, self._refusal)
+
+
+def _latest_day(refusal: BadRequest) -> date | None:
+    """Return the latest day that the API says it has, None where it does not say."""
+    named = _LATEST.search(str(refusal))
+    if refusal.status != HTTPStatus.BAD_REQUEST or named is None:
+        return None
+    try:
+        return parse_day(named[1])
+    except ValueError:
+        return None
