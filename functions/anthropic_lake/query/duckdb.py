@@ -200,7 +200,7 @@ def _open_files(
     variable = f"{table.name}_files"  # as text in the statement, many paths are slow to parse
     session.execute(f"SET VARIABLE {variable} = ?", [[glob.escape(path) for path in paths]])
     session.execute(
-        f"CREATE VIEW {table.name} AS "  # noqa: S608  # nosec B608  names of the catalog
+        f"CREATE VIEW {table.name} AS "  # noqa: S608  # nosec B608
         f"SELECT *, TRY_CAST(substr(filename, {day_at}, 10) AS DATE) AS {PARTITION.name} "
         f"FROM read_parquet(getvariable('{variable}'), schema = MAP {{{columns}}}, "
         "hive_partitioning = false)"
