@@ -4,15 +4,14 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from anthropic_lake import strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
-from anthropic_lake.assets import ASSETS, Asset
-from anthropic_lake.errors import ApiError, WrongClock
+from anthropic_lake.assets import Asset
 from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings
+from anthropic_lake.sync.admission import Admission
 from anthropic_lake.sync.adoption import find_history
 from anthropic_lake.sync.days import sync
 from anthropic_lake.sync.ownership import OwnedLake, Place
@@ -34,8 +33,6 @@ RESERVE_SECONDS = 20.0
 
 OBJECTS_PER_COLLECTION = 100_000
 """Threshold of the garbage collector: it finds no cycles among records, so it runs rarely."""
-
-_MAX_CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -82,41 +79,14 @@ class Extractor:
         lake = self.place.lake
         with lake.locked(asset.name):
             owned = OwnedLake(self.place)
-            api = AdminApi(
-                self.connection,
-                asset.name,
-                time_left=lambda: time_left() - RESERVE_SECONDS,
-                sleep=self.sleep,
-            )
+            api = self._api(asset, time_left)
             with Record(run, api, lake, self.clock) as record:
                 adoption = find_history(lake, owned.watermarks, asset)
-                history = adoption.history
-                run.last_synced_date = history.last
-                window = interval or self._due_window(asset, history, request.now)
+                run.last_synced_date = adoption.history.last
+                window = interval or self._due_window(asset, adoption.history, request.now)
                 run.warnings += _not_read(asset, window)
-
-                def admit() -> None:
-                    self._refuse_wrong_clock(api)
-                    organization_id = self._organization_id(api, run)
-                    owned.admit(organization_id, adoption.organization_id, self.clock())
-                    adoption.write(lake, owned.watermarks, asset)
-                    record.begin()
-
-                sync(
-                    Job(
-                        asset=asset,
-                        window=window,
-                        history=history,
-                        api=api,
-                        admit=admit,
-                        lake=lake,
-                        watermarks=owned.watermarks,
-                        run=run,
-                        clock=self.clock,
-                        time_left=time_left,
-                        progress=progress,
-                    )
-                )
+                admission = Admission(owned, adoption, asset, api, record)
+                sync(self._job(admission, window, time_left, progress))
 
     def new_run(self, asset: Asset, request: Request) -> Run:
         """Return the record of a run that begins now."""
@@ -125,6 +95,37 @@ class Extractor:
             run.grouped_by = asset.time_buckets.grouped_by
             run.bucket_width = asset.time_buckets.width
         return run
+
+    def _job(
+        self,
+        admission: Admission,
+        window: Window,
+        time_left: Callable[[], float],
+        progress: Callable[[Day], None],
+    ) -> Job:
+        """Return what a run works with."""
+        return Job(
+            asset=admission.asset,
+            window=window,
+            history=admission.adoption.history,
+            api=admission.api,
+            admit=admission.admit,
+            lake=admission.owned.lake,
+            watermarks=admission.owned.watermarks,
+            run=admission.record.run,
+            clock=self.clock,
+            time_left=time_left,
+            progress=progress,
+        )
+
+    def _api(self, asset: Asset, time_left: Callable[[], float]) -> AdminApi:
+        """Return the client of one run, which leaves time for the run's record."""
+        return AdminApi(
+            self.connection,
+            asset.name,
+            time_left=lambda: time_left() - RESERVE_SECONDS,
+            sleep=self.sleep,
+        )
 
     def _interval_window(self, asset: Asset, request: Request) -> Window | None:
         """Return the days of the request's interval, None if it has no interval."""
@@ -141,34 +142,6 @@ class Extractor:
             self.settings.settle,
         )
         return due_window(asset, history, now, rules)
-
-    def _refuse_wrong_clock(self, api: AdminApi) -> None:
-        """Raise if this machine's clock is not the API's: it decides which days are complete."""
-        if api.server_time is None:
-            return
-        skew = self.clock() - api.server_time
-        if abs(skew) > _MAX_CLOCK_SKEW:
-            hours = abs(skew) / timedelta(hours=1)
-            direction = "ahead of" if skew > timedelta() else "behind"
-            raise WrongClock(
-                f"this machine's clock is {hours:.1f} hours {direction} the API's: set it right; "
-                "nothing was written"
-            )
-
-    def _organization_id(self, api: AdminApi, run: Run) -> str | None:
-        """Return the organization of the key, from an answer's header or by asking for it."""
-        if api.organization_id is not None:
-            return api.organization_id
-        problem = "the API does not name it"
-        try:
-            body = api.get(ASSETS["organization"].path).body
-            identifier = strict_json.value(body).get("id")
-            if isinstance(identifier, str) and identifier:
-                return identifier
-        except (ApiError, strict_json.InvalidJson, AttributeError) as error:
-            problem = str(error)
-        run.warnings.append(f"the key's organization is not known, so it is not checked: {problem}")
-        return None
 
 
 def _not_read(asset: Asset, window: Window) -> list[str]:

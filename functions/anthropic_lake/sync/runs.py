@@ -148,10 +148,10 @@ class Record:
     """
 
     def __init__(self, run: Run, api: AdminApi, lake: Lake, clock: Callable[[], datetime]) -> None:
-        self._run = run
+        self.run = run
         self._api = api
         self._lake = lake
-        self._clock = clock
+        self.clock = clock
 
     def __enter__(self) -> Self:
         return self
@@ -167,10 +167,10 @@ class Record:
         Raises:
             LakeError: The row cannot be written, and the run has no error of its own.
         """
-        run = self._run
+        run = self.run
         if error is not None:
             run.failed(error)
-        run.finished_at = self._clock()
+        run.finished_at = self.clock()
         run.requests, run.retries = self._api.requests, self._api.retries
         run.organization_id = self._api.organization_id
         if isinstance(error, Refused):
@@ -184,21 +184,21 @@ class Record:
         Raises:
             LakeError: The row cannot be written.
         """
-        self._run.organization_id = self._api.organization_id
+        self.run.organization_id = self._api.organization_id
         self._write()
 
     def _write(self) -> None:
         """Write the row."""
         names = {column.name for column in SYNC_RUNS.all_columns}
-        summary = self._run.summary()
+        summary = self.run.summary()
         record = {name: summary[name] for name in names & summary.keys()}
-        for path, value in self._run.answer_fields.items():
+        for path, value in self.run.answer_fields.items():
             place, _, name = path.partition(".")
             # unknown fields, so they go into extra
             record.setdefault(place, {})[name] = _redacted(value)
         text = strict_json.text_of([record])
         (rows,) = read_rows((SYNC_RUNS,), text.encode(), {})
-        key = object_key(SYNC_RUNS.name, self._run.started_at.date(), self._run.run_id)
+        key = object_key(SYNC_RUNS.name, self.run.started_at.date(), self.run.run_id)
         put_rows(self._lake, SYNC_RUNS, key, rows.tables[0], {}, replaces=ANYTHING)
 
 

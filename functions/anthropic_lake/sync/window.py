@@ -93,33 +93,40 @@ def due_window(asset: Asset, history: History, now: datetime, rules: WindowRules
         SettingsError: The history would get a gap, or begins in the future.
     """
     today = now.date()
-    complete_end = (now - rules.settle).date()
+    tomorrow = today + ONE_DAY
     if not asset.kind.dated:
-        return Window(today, today + ONE_DAY, today, today + ONE_DAY, advances=True)
+        return Window(today, tomorrow, today, tomorrow, advances=True)
     wanted = rules.history_start
-    if wanted and wanted < EARLIEST_DAY:
-        raise SettingsError(f"HISTORY_START {wanted} is too early: use {EARLIEST_DAY} or later")
-    if wanted and wanted > today:
-        raise SettingsError(f"HISTORY_START {wanted} is in the future: use {today} at the latest")
+    _refuse_history_start(asset, history, wanted, today)
+    complete_end = (now - rules.settle).date()
     if history.last is None:
         start = wanted or min(DEFAULT_HISTORY_START, today)
-        return Window(start, today + ONE_DAY, today, complete_end, advances=True)
+        return Window(start, tomorrow, today, complete_end, advances=True)
     next_day = history.last + ONE_DAY
-    if wanted and wanted > next_day:
+    first = history.first or next_day
+    start = min(today, max(first, min(next_day, today - timedelta(days=rules.lookback_days))))
+    if wanted is None or wanted >= first:
+        return Window(start, tomorrow, today, complete_end, advances=True)
+    if first - wanted <= timedelta(days=asset.days_a_page):
+        return Window(wanted, tomorrow, today, complete_end, advances=True)
+    not_read = (wanted, first)
+    return Window(start, tomorrow, today, complete_end, advances=True, not_read=not_read)
+
+
+def _refuse_history_start(asset: Asset, history: History, wanted: date | None, today: date) -> None:
+    """Raise where a start of the history cannot be meant, or would leave a gap."""
+    if wanted is None:
+        return
+    if wanted < EARLIEST_DAY:
+        raise SettingsError(f"HISTORY_START {wanted} is too early: use {EARLIEST_DAY} or later")
+    if wanted > today:
+        raise SettingsError(f"HISTORY_START {wanted} is in the future: use {today} at the latest")
+    if history.last is not None and wanted > history.last + ONE_DAY:
+        next_day = history.last + ONE_DAY
         raise SettingsError(
             f"HISTORY_START {wanted} would leave out the days from {next_day} on, which the lake "
             f"of {asset.name} does not have yet: use {next_day} at the latest"
         )
-    first = history.first or next_day
-    start = max(first, min(next_day, today - timedelta(days=rules.lookback_days)))
-    not_read = None
-    if wanted and wanted < first:
-        if first - wanted <= timedelta(days=asset.days_a_page):
-            start = wanted
-        else:
-            not_read = (wanted, first)
-    end = today + ONE_DAY
-    return Window(min(start, today), end, today, complete_end, advances=True, not_read=not_read)
 
 
 def interval_window(
