@@ -109,6 +109,10 @@ class QueryError(LakeError):
         super().__init__(printable(message))
 
 
+class StillAtWork(KeyboardInterrupt):
+    """Ctrl-C, and a thread of ours does not hear it: end the process without waiting for it."""
+
+
 def aws_failure(error: Exception, advice: str) -> LakeError:
     """Return the error of this package for an error of boto3.
 

@@ -15,7 +15,7 @@ import click
 
 from anthropic_lake.cli.options import DayType
 from anthropic_lake.cli.place import open_to_read
-from anthropic_lake.errors import SettingsError
+from anthropic_lake.errors import SettingsError, StillAtWork
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,8 +76,10 @@ def query_command(
     try:
         with answer as result, _output_file(output) as file:
             write(result, output_format, file)
+    except StillAtWork:
+        os._exit(_INTERRUPTED)
     except KeyboardInterrupt:
-        os._exit(_INTERRUPTED)  # an ordinary end would wait for an S3 that does not answer
+        sys.exit(_INTERRUPTED)
 
 
 def _format_of(output: Path | None) -> str:

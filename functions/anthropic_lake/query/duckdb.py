@@ -4,7 +4,7 @@ import glob
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import sqlglot
 
-from anthropic_lake.errors import QueryError
+from anthropic_lake.errors import QueryError, StillAtWork
 from anthropic_lake.lake.layout import partition_prefix
 from anthropic_lake.lake.reading import StoredLake
 from anthropic_lake.query.catalog import TABLES, VIEWS, View, unknown_table
@@ -30,6 +30,13 @@ _TRINO_TYPES = {
     "INTEGER": "BIGINT",
     "TIMESTAMP": "TIMESTAMPTZ",  # without a zone in Trino; all of the lake's times are UTC
 }
+_FILES_VIEW = """
+CREATE VIEW {table} AS
+SELECT *, TRY_CAST(substr(filename, {day_at}, 10) AS DATE) AS {date}
+FROM read_parquet(
+    getvariable('{variable}'), schema = MAP {{{columns}}}, hive_partitioning = false
+)
+"""
 _UNKNOWN_TABLE = re.compile(r'Table with name "?(?P<name>[^\s"]+)"? does not exist')
 
 Result = TypeVar("Result")
@@ -69,6 +76,7 @@ def query(
         SettingsError: There is no lake.
         StorageError: The lake cannot be read.
         KeyboardInterrupt: Ctrl-C; the query has ended.
+        StillAtWork: Ctrl-C, and it goes on in its thread: a file system does not answer.
     """
     question = _Question(sql, lake, today, safe)
     with _translated_errors(), TemporaryDirectory(prefix="anthropic-lake-") as spill_folder:
@@ -109,11 +117,12 @@ class _Worker:
         try:
             return outcome.result()
         except KeyboardInterrupt:
-            self._is_busy = True
             self.session.interrupt()
-            with suppress(TimeoutError):
+            try:
                 outcome.exception(_INTERRUPT_SECONDS)
-                self._is_busy = False
+            except TimeoutError:
+                self._is_busy = True
+                raise StillAtWork from None
             raise
 
 
@@ -200,10 +209,13 @@ def _open_files(
     variable = f"{table.name}_files"  # as text in the statement, many paths are slow to parse
     session.execute(f"SET VARIABLE {variable} = ?", [[glob.escape(path) for path in paths]])
     session.execute(
-        f"CREATE VIEW {table.name} AS "  # noqa: S608  # nosec B608
-        f"SELECT *, TRY_CAST(substr(filename, {day_at}, 10) AS DATE) AS {PARTITION.name} "
-        f"FROM read_parquet(getvariable('{variable}'), schema = MAP {{{columns}}}, "
-        "hive_partitioning = false)"
+        _FILES_VIEW.format(
+            table=table.name,
+            day_at=day_at,
+            date=PARTITION.name,
+            variable=variable,
+            columns=columns,
+        )
     )
 
 
