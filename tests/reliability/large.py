@@ -65,7 +65,8 @@ class _Endless(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_args: Any, **_more: Any) -> Any:
         response = requests.Response()
         response.status_code = 200
-        response.headers.update({"request-id": "req_large", **self._headers})
+        names = {"request-id": "req_large", "anthropic-organization-id": "org"}
+        response.headers.update({**names, **self._headers})
         response.raw = urllib3.HTTPResponse(
             io.BufferedReader(_Stream(next(self._pages))),
             headers=self._headers,

@@ -12,6 +12,7 @@ from anthropic_lake.sync.ownership import OwnedLake
 from anthropic_lake.sync.runs import Record
 
 _MAX_CLOCK_SKEW = timedelta(hours=1)
+_MAX_ORGANIZATION_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Admission:
             return self.api.organization_id
         problem = "the API does not name it"
         try:
-            body = self.api.get(ASSETS["organization"].path).body
+            path = ASSETS["organization"].path
+            body = self.api.get(path, max_body_bytes=_MAX_ORGANIZATION_BYTES).body
             identifier = strict_json.value(body).get("id")
             if isinstance(identifier, str) and identifier:
                 return identifier

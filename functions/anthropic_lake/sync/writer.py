@@ -102,7 +102,9 @@ class DayWriter:
         """
         written = []
         for table in self._asset.tables:
-            rows = pa.concat_tables([*rows_before, day.take_rows(table)])
+            rows = day.take_rows(table)
+            if rows_before:
+                rows = pa.concat_tables([*rows_before, rows]).combine_chunks()
             standing = look.heads[object_key(table.name, day.date)]
             written.append(
                 write_day(self._job.lake, table, day.date, rows, self._metadata, standing=standing)
