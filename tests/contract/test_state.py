@@ -289,16 +289,22 @@ def test_an_interval_elsewhere_is_an_island(lab: Lab) -> None:
     )
 
 
-def test_a_first_run_that_is_cut_off_between_the_two_watermarks_leaves_no_gap(lab: Lab) -> None:
-    """It had set the first day. Whoever then wants a later start gets one, and says so."""
+@pytest.mark.parametrize("start", ["2026-11-18", "2026-11-05"], ids=["later", "earlier"])
+def test_a_first_run_that_is_cut_off_between_the_two_watermarks_leaves_no_gap(
+    lab: Lab, start: str
+) -> None:
+    """It had set the first day, and then the history start is another one."""
     lab.now = NOW - timedelta(days=10)
     lab.environment = {"HISTORY_START": "2026-11-08"}
     lab.run("cost_report")
     (lab.root / "_watermarks" / "cost_report").unlink()
     lab.now = NOW
-    lab.environment = {"HISTORY_START": "2026-11-18"}
+    lab.environment = {"HISTORY_START": start}
     lab.run("cost_report")
-    assert (first_day(lab), lab.watermark("cost_report")) == (date(2026, 11, 18), YESTERDAY)
+    history = each_day(date.fromisoformat(start), YESTERDAY)
+    assert (first_day(lab), lab.watermark("cost_report")) == (history[0], YESTERDAY)
+    assert set(history) <= set(lab.days("cost_report"))
+    assert all(ledger(lab)[day]["in_history"] for day in history)
 
 
 # --- 4: events of another day
@@ -500,6 +506,23 @@ def test_an_older_answer_does_not_replace_a_newer_one(account: Account, asset: s
     fresh = account.lab(f"s3://{BUCKET}/fresh")
     fresh.run(asset)
     assert held_rows == account.rows(f"fresh/asset={asset}/date={day}/{asset}.parquet")
+
+
+def test_two_first_runs_of_a_snapshot_begin_one_history(account: Account) -> None:
+    """Last night's comes late, beside this morning's."""
+    lab = account.lab(f"s3://{BUCKET}/lake")
+    both_ask = threading.Barrier(2, timeout=30)
+    account.api.faults.append(
+        Fault("users", times=2, kind="replace", replace=lambda page: (both_ask.wait(), page)[1])
+    )
+    late = {"scheduled_time": (NOW - timedelta(hours=20)).isoformat()}
+    ended = at_once(lambda: lab.run("users"), lambda: lab.run("users", event=late))
+    assert ended == [None, None]
+    below = f"/anthropic-lake/{BUCKET}/lake/users"
+    parameters = account.parameters()
+    first, last = (parameters[f"{below}/{name}_synced_date"] for name in ("first", "last"))
+    assert first <= last
+    assert account.days("lake/", "users") == [YESTERDAY, TODAY]
 
 
 def test_two_runs_of_one_asset_leave_one_ledger(account: Account) -> None:

@@ -98,7 +98,10 @@ def test_the_ledger_of_an_adopted_lake_is_what_its_objects_say(old: Lab) -> None
         assert entry["bytes"] == old.place("cost_report", day).stat().st_size
         assert entry["times_changed"] == 0
     old.run("users")
-    assert list(ledger(old, "users")) == [date(2026, 11, 20), TODAY]
+    users = ledger(old, "users")
+    assert list(users) == [date(2026, 11, 20), TODAY]
+    old_one = users[date(2026, 11, 20)]  # nobody has read it since it was put
+    assert old_one["first_read_at"] == old_one["last_read_at"] == old_one["last_changed_at"]
 
 
 def test_the_next_morning_goes_on_from_the_watermark(old: Lab) -> None:

@@ -191,7 +191,7 @@ class Sandbox:
         if self.baton is not None:
             self.baton.pass_on(self, name)
         if self._dead:
-            raise Killed(name)
+            raise Killed(self.effects[-1])
         self.effects.append(name)
         if len(self.effects) == self.kill_at:
             self._dead = True

@@ -149,6 +149,14 @@ def test_an_older_answer_never_stays(
     assert play(plan).violations
 
 
+def test_a_snapshot_that_another_run_has_put_meanwhile_is_read_again_whole() -> None:
+    held = Overlap(Invoke(), Invoke(), 0, hold=2)
+    for asset in ("users", "workspace_members"):
+        report = play(_quiet(asset, held))
+        assert report.violations == {}
+        assert report.ended == {"succeeded": 2}
+
+
 def test_the_search_finds_a_history_with_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = _quiet("cost_report", Invoke(), Wait(24 * 4), Change("history start", 8), Invoke())
     assert play(plan).violations == {}

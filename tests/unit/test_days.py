@@ -269,3 +269,16 @@ def test_a_workspace_that_is_whole_hands_on_its_rows_and_the_day_has_all() -> No
     assert isinstance(day, Day)
     assert day.warnings == ("left out",)
     assert day.take_rows(table).num_rows == 4
+
+
+def test_a_workspace_that_gives_a_member_twice_is_kept_once_or_not_at_all() -> None:
+    """What is kept for the next run is as distinct as the snapshot: nobody looks at it again."""
+    member = {"user_id": "a", "workspace_role": "workspace_user"}
+    ends: list[Extracted] = [PartEnd(TODAY, "w1"), DayEnd(TODAY)]
+    part, day = days(MEMBERS, [batch([member, member], {"workspace_id": "w1"}), *ends])
+    assert isinstance(part, Part)
+    assert part.rows[0].num_rows == 1
+    other = member | {"workspace_role": "workspace_admin"}
+    (day,) = days(MEMBERS, [batch([member, other], {"workspace_id": "w1"}), *ends])
+    assert isinstance(day, Day)
+    assert isinstance(day.error, ContractBroken)
