@@ -394,6 +394,28 @@ def test_a_lake_learns_whose_it_is_when_the_api_says_so(lab: Lab, other: AdminAp
         replace(lab, api=other).run("cost_report")
 
 
+def test_of_two_organizations_whose_keys_fill_a_lake_at_once_one_gets_it(
+    account: Account, other: AdminApiServer
+) -> None:
+    """The lake did not know whose it is, and both have looked before either has said so."""
+    lab = account.lab(f"s3://{BUCKET}/lake")
+    account.api.names_organization = False
+    account.api.faults.append(Fault("/me", status=403))
+    lab.run("cost_report")
+    account.api.names_organization = True
+    both_ask = threading.Barrier(2, timeout=30)
+    fault = Fault("cost_report", kind="replace", replace=lambda page: (both_ask.wait(), page)[1])
+    account.api.faults.append(fault)
+    other.faults.append(replace(fault))
+    foreign = replace(lab, api=other)
+    ended = at_once(lambda: lab.run("cost_report"), lambda: foreign.run("cost_report"))
+    (loser,) = (number for number, error in enumerate(ended) if error)
+    assert isinstance(ended[loser], NotThisLake)
+    winner = (other, account.api)[loser].organization.id
+    body = account.aws.client("s3").get_object(Bucket=BUCKET, Key="lake/_lake.json")["Body"].read()
+    assert json.loads(body)["organization_id"] == winner
+
+
 @pytest.mark.parametrize("identifier", [["x"], {"a": 1}, "", None, 7])
 def test_an_organization_is_not_named_by_anything_but_a_text(lab: Lab, identifier: object) -> None:
     lab.api.names_organization = False

@@ -2,14 +2,17 @@
 
 import json
 import uuid
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from anthropic_lake.errors import SettingsError, StorageError
 from anthropic_lake.lake.layout import MANIFEST
-from anthropic_lake.lake.objects import ANYTHING, Conflict, Lake
+from anthropic_lake.lake.objects import Conflict, Lake, StoredObject
 
 FORMAT = 1
+
+_MAX_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,11 @@ def read_manifest(lake: Lake) -> Manifest | None:
         StorageError: It cannot be read, or is not a manifest.
     """
     stored = lake.get(MANIFEST)
-    if stored is None:
-        return None
+    return _manifest(stored) if stored else None
+
+
+def _manifest(stored: StoredObject) -> Manifest:
+    """Return the manifest that an object holds."""
     try:
         members = json.loads(stored.body)
         manifest_format = int(members["format"])
@@ -84,13 +90,30 @@ def write_manifest(lake: Lake, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def replace_manifest(lake: Lake, manifest: Manifest) -> None:
-    """Write what has become known of the lake's organization or watermarks; the rest never changes.
+def complete_manifest(lake: Lake, wanted: Manifest) -> Manifest:
+    """Add what has become known of a lake, organization or state prefix; return what stands.
+
+    What the manifest says already never changes, also where another run was faster.
 
     Raises:
         LakeError: It cannot be written.
     """
-    lake.put(MANIFEST, _body(manifest), replaces=ANYTHING)
+    for _ in range(_MAX_TRIES):
+        stored = lake.get(MANIFEST)
+        if stored is None:
+            return write_manifest(lake, wanted)
+        standing = _manifest(stored)
+        known = replace(
+            standing,
+            organization_id=standing.organization_id or wanted.organization_id,
+            state_prefix=standing.state_prefix or wanted.state_prefix,
+        )
+        if known == standing:
+            return standing
+        with suppress(Conflict):
+            lake.put(MANIFEST, _body(known), replaces=stored.etag)
+            return known
+    raise StorageError(f"other runs keep changing {MANIFEST}: run again later")
 
 
 def _body(manifest: Manifest) -> bytes:

@@ -10,9 +10,9 @@ from anthropic_lake.errors import NotThisLake, SettingsError
 from anthropic_lake.lake.layout import table_prefix
 from anthropic_lake.lake.manifest import (
     Manifest,
+    complete_manifest,
     new_manifest,
     read_manifest,
-    replace_manifest,
     write_manifest,
 )
 from anthropic_lake.lake.objects import Lake
@@ -85,19 +85,18 @@ class OwnedLake:
                 "organization's key, or another place for this one"
             )
         owner = owner or organization_id
+        raced = "another run has made another lake here meanwhile: run again"
         if self._manifest is None:
             by = f"anthropic-lake {__version__}"
             self._manifest = write_manifest(self.lake, new_manifest(owner, self._prefix, now, by))
-            if (self._manifest.state_prefix, self._manifest.organization_id) != (
-                self._prefix,
-                owner,
-            ):
-                raise NotThisLake("another run has made another lake here meanwhile: run again")
+            if self._manifest.state_prefix != self._prefix:
+                raise NotThisLake(raced)
         prefix = self._manifest.state_prefix or self._prefix
         known = replace(self._manifest, organization_id=owner, state_prefix=prefix)
         if known != self._manifest:  # it was not known when the lake was made, or copied to S3
-            self._manifest = known
-            replace_manifest(self.lake, known)
+            self._manifest = complete_manifest(self.lake, known)
+            if self._manifest != known:
+                raise NotThisLake(raced)
         if self.watermarks.claim(self._manifest.lake_id) != self._manifest.lake_id:
             raise _others(self._prefix)
 
