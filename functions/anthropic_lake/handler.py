@@ -98,7 +98,9 @@ def _extractor_and_asset() -> tuple[Extractor, Asset]:
 def _place(settings: Settings) -> Place:
     """Return the stack's lake."""
     ssm = aws.client("ssm")
+    address = f"s3://{settings.data_bucket}/{settings.data_prefix}".rstrip("/")
     return Place(
+        address,
         S3Lake(aws.client("s3"), settings.data_bucket, settings.data_prefix),
         lambda prefix: SsmState(ssm, prefix or ""),
         default_prefix=OLD_DEFAULT_PREFIX,

@@ -269,7 +269,7 @@ CREATE OR REPLACE EXTERNAL TABLE sync_days (
   first_read_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"first_read_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the day was first read, UTC.',
   last_read_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"last_read_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the API was last asked for the day, UTC.',
   last_changed_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"last_changed_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When a read last found other rows, UTC.',
-  times_changed NUMBER(19, 0) AS (value:"times_changed"::NUMBER(19, 0)) COMMENT 'How often a read found other rows of a day that was final, grouped as before.',
+  times_changed NUMBER(19, 0) AS (value:"times_changed"::NUMBER(19, 0)) COMMENT 'How often a read found other rows of a final day, since it is grouped as now.',
   is_final BOOLEAN AS (value:"is_final"::BOOLEAN) COMMENT 'Whether the day was complete when it was read.',
   "ROWS" NUMBER(19, 0) AS (value:"rows"::NUMBER(19, 0)) COMMENT 'Rows of the day, all tables together.',
   bytes NUMBER(19, 0) AS (value:"bytes"::NUMBER(19, 0)) COMMENT 'Size of the day''s objects, all tables together.',

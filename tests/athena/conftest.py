@@ -211,6 +211,7 @@ def _sync_then(api_url: str, stack: Stack, name: str, then: datetime) -> bool:
     settings = read_settings({**environment, "ANTHROPIC_BASE_URL": api_url})
     s3, ssm = stack.aws.client("s3"), stack.aws.client("ssm")
     place = Place(
+        f"s3://{settings.data_bucket}",
         S3Lake(s3, settings.data_bucket, settings.data_prefix),
         lambda prefix: SsmState(ssm, prefix or ""),
         default_prefix=settings.state_prefix,

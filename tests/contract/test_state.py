@@ -267,9 +267,10 @@ def test_an_earlier_history_start_of_more_names_the_days_and_the_command(lab: La
     lab.run("claude_code_usage")
     lab.environment = {"HISTORY_START": "2026-11-12"}
     (warning,) = lab.run("claude_code_usage").warnings
-    command = "anthropic-lake sync claude_code_usage --interval-start 2026-11-12 --interval-end"
+    interval = f"--interval-start 2026-11-12 --interval-end {FIRST}"
     assert warning == (
-        f"the days 2026-11-12 to 2026-11-17 are not in the lake: read them with `{command} {FIRST}`"
+        "the days 2026-11-12 to 2026-11-17 are not in the lake: read them with "
+        f"`anthropic-lake sync claude_code_usage --lake {lab.root} {interval}`"
     )
     assert first_day(lab, "claude_code_usage") == FIRST
     lab.run("claude_code_usage", (date(2026, 11, 12), FIRST))

@@ -168,6 +168,7 @@ class Sandbox:
             settings,
             self.connection,
             Place(
+                "s3://lake",
                 S3Lake(clients, bucket),
                 lambda prefix: SsmState(clients, prefix or ""),
                 default_prefix=DEFAULT_PREFIX,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,7 +119,7 @@ def test_any_float_is_an_estimate_whose_exact_text_is_kept(texts: list[str]) -> 
         assert session["estimated_cost_amount_cents"] == sum(cents)
 
 
-# --- every leaf
+# --- records for other tests
 
 
 names = st.text('abc_é".\\', min_size=1, max_size=4).map("new_".__add__)
@@ -169,59 +167,3 @@ def records(draw: st.DrawFn, table: Table) -> Json:
             place = place[parent] if parent in place else place.setdefault(parent, draw(news))
         place[name] = SAMPLES[column.type](number)
     return record
-
-
-def flat(value: Json, path: str = "") -> Json:
-    """The fields of an object, those of the objects in it by their dotted paths."""
-    found: Json = {}
-    for name, below in value.items():
-        escaped = re.sub(r"[.\\]", r"\\\g<0>", name)
-        place = f"{path}.{escaped}" if path else escaped
-        found |= flat(below, place) if isinstance(below, dict) else {place: below}
-    return found
-
-
-def flat_extra(extra: Json) -> Json:
-    """The same of `extra`, whose own names are paths."""
-    found: Json = {}
-    for path, value in extra.items():
-        found |= flat(value, path) if isinstance(value, dict) else {path: value}
-    return found
-
-
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-@given(data=st.data())
-def test_every_leaf_of_an_accepted_record_is_in_its_row_or_in_extra(
-    table: Table, data: st.DataObject
-) -> None:
-    record = data.draw(records(table))
-    rows, unknown = to_arrow(table, GeneralRecords([record]))
-    (row,) = rows.to_pylist()
-    extra = json.loads(row["extra"] or "{}")
-    expected = flat(record)
-    for path, column in _paths(table):
-        value = _at(record, path)
-        if value is not None:
-            assert _typed(column.type, value) == _read(column.type, row[column.name])
-        expected = {p: v for p, v in expected.items() if not f"{p}.".startswith(f"{path}.")}
-    assert expected == flat_extra(extra)
-    assert unknown >= len(extra)
-
-
-def _at(record: Json, path: str) -> Any:
-    value: Any = record
-    for name in path.split("."):
-        value = (value or {}).get(name)
-    return value
-
-
-def _read(kind: Type, value: Any) -> Any:
-    """What stands in a column; of JSON text, what it says."""
-    return json.loads(value) if kind is JSON else value
-
-
-def _typed(kind: Type, value: Any) -> Any:
-    """What a column makes of a value."""
-    if kind not in (TIMESTAMP, MONEY, ESTIMATE):
-        return value
-    return datetime.fromisoformat(value) if kind is TIMESTAMP else Decimal(value)

@@ -65,6 +65,7 @@ def open_to_write(lake: str, settings: Settings) -> Place:
 
     ssm = aws.client("ssm")
     return Place(
+        lake,
         S3Lake(aws.client("s3"), bucket, prefix),
         lambda state_prefix: SsmState(ssm, state_prefix or ""),
         default_prefix=_default_state_prefix(bucket, prefix),
@@ -74,7 +75,7 @@ def open_to_write(lake: str, settings: Settings) -> Place:
 
 def local_place(root: Path) -> Place:
     """Return a lake in a folder, whose watermarks are files in it."""
-    return Place(LocalLake(root), lambda _: LocalState(root))
+    return Place(str(root), LocalLake(root), lambda _: LocalState(root))
 
 
 def _default_state_prefix(bucket: str, prefix: str) -> str:

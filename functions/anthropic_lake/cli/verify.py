@@ -56,7 +56,8 @@ def _verify(assets: list[Asset], place: Place) -> list[Difference]:
     for asset in assets:
         of_asset = list(verify(asset, owned.lake, owned.watermarks))
         differences += of_asset
-        count = f"{len(of_asset)} differences" if of_asset else "as it should be"
+        noun = "difference" if len(of_asset) == 1 else "differences"
+        count = f"{len(of_asset)} {noun}" if of_asset else "as it should be"
         click.echo(f"{asset.name}: {count}")
         for difference in of_asset:
             click.echo(f"  {difference.day or '-'}  {difference.problem}")

@@ -34,7 +34,7 @@ SYNC_DAYS = Table(
         Column(
             "times_changed",
             INTEGER,
-            "How often a read found other rows of a day that was final, grouped as before.",
+            "How often a read found other rows of a final day, since it is grouped as now.",
         ),
         Column("is_final", BOOLEAN, "Whether the day was complete when it was read."),
         Column("rows", INTEGER, "Rows of the day, all tables together."),
@@ -79,13 +79,15 @@ class DayEntry:
             self.grouped_by,
             self.bucket_width,
         )
-        is_restated = is_other and self.is_final and is_same_grouping
+        times_changed = 0  # counted anew where the grouping is another
+        if is_same_grouping:
+            times_changed = self.times_changed + (is_other and self.is_final)
         return replace(
             read,
             in_history=read.in_history or self.in_history,
             first_read_at=self.first_read_at,
             last_changed_at=read.last_read_at if is_other else self.last_changed_at,
-            times_changed=self.times_changed + is_restated,
+            times_changed=times_changed,
             is_final=read.is_final or self.is_final,
         )
 

@@ -183,8 +183,10 @@ class _Sync:
         for _ in range(_MAX_TRIES):
             look = self._writer.look(day, day + ONE_DAY)
             for item in self._gather(day, day + ONE_DAY):
-                if not isinstance(item, Day) or item.error or item.date != day:
+                if not isinstance(item, Day) or item.date != day:
                     continue
+                if item.error:
+                    raise item.error
                 with suppress(Conflict):
                     read = self._writer.write(item, look)
                     self._ledger.record([read], is_second_look=True)

@@ -1,5 +1,6 @@
 """Run the sync of one asset, in Lambda as on a laptop: from a request to the record of the run."""
 
+import shlex
 import time
 import uuid
 from collections.abc import Callable
@@ -84,7 +85,7 @@ class Extractor:
                 adoption = find_history(lake, owned.watermarks, asset)
                 run.last_synced_date = adoption.history.last
                 window = interval or self._due_window(asset, adoption.history, request.now)
-                run.warnings += _not_read(asset, window)
+                run.warnings += _not_read(asset, window, self.place.address)
                 admission = Admission(owned, adoption, asset, api, record)
                 sync(self._job(admission, window, time_left, progress))
 
@@ -144,10 +145,11 @@ class Extractor:
         return due_window(asset, history, now, rules)
 
 
-def _not_read(asset: Asset, window: Window) -> list[str]:
+def _not_read(asset: Asset, window: Window, address: str) -> list[str]:
     """Return the warning about wanted days that the run does not read."""
     if window.not_read is None:
         return []
     start, end = window.not_read
-    command = f"anthropic-lake sync {asset.name} --interval-start {start} --interval-end {end}"
+    interval = f"--interval-start {start} --interval-end {end}"
+    command = f"anthropic-lake sync {asset.name} --lake {shlex.quote(address)} {interval}"
     return [f"the days {start} to {end - ONE_DAY} are not in the lake: read them with `{command}`"]

@@ -27,12 +27,14 @@ class Place:
     """Where a lake is, and where its watermarks may be.
 
     Args:
+        address: How the command line names it: a folder, or s3://bucket/prefix.
         lake: The store of its objects.
         state_at: Opens the store of its watermarks, by prefix.
         default_prefix: The prefix of a new lake; None: its watermarks are files of the lake.
         chosen_prefix: The prefix that the settings name; None: they name none.
     """
 
+    address: str
     lake: Lake
     state_at: Callable[[str | None], State]
     default_prefix: str | None = None
