@@ -116,7 +116,7 @@ LIES: dict[str, tuple[list[Step], dict[str, Any]]] = {
     ),
     "it asks what time it is": (
         [Invoke(skew_hours=24 * 14)],
-        {"anthropic_lake.sync.extractor.Extractor._refuse_wrong_clock": _nothing},
+        {"anthropic_lake.sync.admission.Admission._refuse_wrong_clock": _nothing},
     ),
 }
 
