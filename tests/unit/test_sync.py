@@ -19,6 +19,7 @@ from anthropic_lake.errors import ApiError, BadRequest, ContractBroken, StorageE
 from anthropic_lake.lake.layout import object_key
 from anthropic_lake.lake.ledger import Ledger
 from anthropic_lake.lake.watermark import Watermarks
+from anthropic_lake.sync.backfill import items
 from anthropic_lake.sync.days import sync
 from anthropic_lake.sync.runs import Run
 from anthropic_lake.sync.window import History, Window, WindowRules, due_window, interval_window
@@ -324,6 +325,34 @@ def test_a_run_that_is_out_of_time_stops_between_days_and_the_next_goes_on(asset
     assert world.watermark == date(2026, 10, 3)
     assert world.sync().status == "succeeded"
     assert world.watermark == date(2026, 10, 4)
+
+
+@DATED
+def test_a_day_that_is_read_again_for_another_run_counts_once(asset: Asset) -> None:
+    """The rest of a backfill begins behind the days that are counted."""
+    end = HISTORY_START + 4 * ONE_DAY
+    world = World(asset, held={HISTORY_START: 1})
+    ticks = iter(range(10))
+
+    def time_left() -> float:
+        tick = next(ticks)
+        if tick == 0:  # the first day is written, and not in the ledger yet
+            world.now += timedelta(minutes=1)
+            world.held[HISTORY_START] = 2
+            world.interval(HISTORY_START, HISTORY_START + ONE_DAY)
+        return float("inf") if tick < 2 else 0.0
+
+    window = interval_window(asset, HISTORY_START, end, world.now, settle=SETTLE)
+    run = Run("1", asset.name, "interval", world.now)
+    sync(world.job(window, talk(world.answer, asset=asset.name).api, run, time_left))
+    rows = sum(
+        len(world.lake.rows(table.name, day) or ())
+        for table in asset.tables
+        for day in each_day(HISTORY_START, end)
+    )
+    assert (run.status, run.days_written, run.days_changed, run.rows) == ("partial", 3, 3, rows)
+    (rest,) = items({"run": run.summary()}, None)["items"]
+    assert rest["interval_start"] == str(end - ONE_DAY)
 
 
 @DATED

@@ -74,6 +74,8 @@ class DayWriter:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._asset = job.asset
+        self._rows: dict[date, int] = {}
+        self._changed: set[date] = set()
         self._metadata = {"anthropic_version": ANTHROPIC_VERSION}
         if job.asset.time_buckets:
             self._metadata["grouped_by"] = job.asset.time_buckets.grouped_by
@@ -115,11 +117,13 @@ class DayWriter:
         return Read(self._entry(day.date, look.asked_at, written), was_put=written[0].was_put)
 
     def _count(self, day: Day, written: list[Written]) -> None:
-        """Add the figures of a day to the record of the run."""
+        """Add the figures of a day to the record of the run; a day that is read again is one."""
         run = self._job.run
-        run.days_written += 1
-        run.days_changed += any(result.was_put for result in written)
-        run.rows += sum(result.rows for result in written)
+        self._rows[day.date] = sum(result.rows for result in written)
+        if any(result.was_put for result in written):
+            self._changed.add(day.date)
+        run.days_written, run.days_changed = len(self._rows), len(self._changed)
+        run.rows = sum(self._rows.values())
         run.bytes += sum(result.put_bytes for result in written)
         run.unknown_fields += day.unknown_fields
         run.warnings += day.warnings
