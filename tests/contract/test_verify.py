@@ -65,7 +65,7 @@ def test_an_object_that_nobody_wrote_is_named_and_left_alone(synced: Lab) -> Non
     foreign.write_bytes(b"mine")
     code, screen = verify(synced, "users", "--repair")
     assert code == 1
-    assert "nobody of us wrote asset=users/date=2026-11-22/mine.parquet" in screen
+    assert "asset=users/date=2026-11-22/mine.parquet is none of this lake's objects" in screen
     assert foreign.read_bytes() == b"mine"
 
 
@@ -100,5 +100,6 @@ def test_a_lake_without_a_ledger_is_adopted_without_a_request(synced: Lab) -> No
 def test_no_lake_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["verify", "--lake", str(tmp_path / "none")])
     assert result.exit_code == 2
-    assert "there is no lake" in result.output
+    command = f"anthropic-lake sync --lake {tmp_path / 'none'}"
+    assert f"there is no lake at {tmp_path / 'none'}: make one with `{command}`" in result.output
     assert not (tmp_path / "none").exists()

@@ -1,6 +1,7 @@
 """The command `verify`."""
 
 import os
+import shlex
 import sys
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -51,7 +52,8 @@ def _verify(assets: list[Asset], place: Place) -> list[Difference]:
     """Print what differs, asset by asset, and return it."""
     owned = OwnedLake(place)
     if owned.is_empty:
-        raise SettingsError("there is no lake: make one with `anthropic-lake sync`")
+        command = f"anthropic-lake sync --lake {shlex.quote(place.address)}"
+        raise SettingsError(f"there is no lake at {place.address}: make one with `{command}`")
     differences: list[Difference] = []
     for asset in assets:
         of_asset = list(verify(asset, owned.lake, owned.watermarks))

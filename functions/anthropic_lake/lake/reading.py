@@ -1,5 +1,6 @@
 """Read a lake: the objects of a table as one dataset with the declared columns."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,6 +12,7 @@ from pyarrow import fs
 
 from anthropic_lake.errors import SettingsError, StorageError
 from anthropic_lake.lake.layout import METADATA_PREFIX, object_day, table_prefix
+from anthropic_lake.lake.objects import refuse_newer
 from anthropic_lake.schema.table import PARTITION, Table
 
 _PARQUET = ds.ParquetFileFormat()
@@ -99,7 +101,8 @@ class StoredLake:
             SettingsError: The folder is missing, or holds no table.
             StorageError: The folder cannot be listed.
         """
-        advice = f"make one with `anthropic-lake sync --lake {self.address}`, or name another"
+        command = f"anthropic-lake sync --lake {shlex.quote(self.address)}"
+        advice = f"make one with `{command}`, or name another"
         try:
             entries = self._list(fs.FileSelector(self.root))
         except FileNotFoundError:
@@ -123,9 +126,4 @@ class StoredLake:
             metadata = pq.read_metadata(newest.path, filesystem=self.files).metadata or {}
         except (OSError, pa.ArrowException) as error:
             raise StorageError(f"cannot read {newest.path}: {error}") from error
-        version = int(metadata.get(_SCHEMA_VERSION, b"0"))
-        if version > table.schema_version:
-            raise StorageError(
-                f"table {table.name} was written by a newer anthropic-lake (schema version "
-                f"{version}, this one knows {table.schema_version}): upgrade anthropic-lake"
-            )
+        refuse_newer(table, int(metadata.get(_SCHEMA_VERSION, b"0")))

@@ -44,7 +44,9 @@ def verify(asset: Asset, lake: Lake, watermarks: Watermarks) -> Iterator[Differe
     for table in asset.tables:
         for key, day in _keys(lake, table):
             if day is None:
-                yield Difference(asset.name, None, f"nobody of us wrote {key}")
+                yield Difference(
+                    asset.name, None, f"{key} is none of this lake's objects: move it away"
+                )
             else:
                 days_of_objects.add(day)
     first_days = [day for day in (history.first, *days_of_objects) if day is not None]
