@@ -129,7 +129,7 @@ def test_a_report_is_walked_by_its_token_with_the_same_query() -> None:
     assert [asked.query.get("page") for asked in conversation.asked] == [None, ["t/1+ä"], ["t2"]]
 
 
-@pytest.mark.parametrize("paging", [Paging.AFTER_ID, Paging.PAGE_TOKEN])
+@pytest.mark.parametrize("paging", [Paging.AFTER_ID, Paging.PAGE_TOKEN, Paging.TOKEN_ALONE])
 def test_an_empty_list_is_one_page(paging: Paging) -> None:
     empty = {"data": [], "has_more": False, "last_id": None, "next_page": None}
     conversation = talk(lambda _: Reply(empty))
@@ -172,6 +172,43 @@ def test_a_page_without_its_parts_is_no_silent_end(page: Json | bytes, field: st
     assert (error.field, error.request_id) == (field, "req_001")
     assert str(error).startswith(f"users: field {field}: ")
     assert "req_001" in str(error)
+
+
+@pytest.mark.parametrize("has_more", [{}, {"has_more": None}, {"has_more": False}])
+@pytest.mark.parametrize("token", [{}, {"next_page": None}, {"next_page": ""}])
+def test_where_has_more_may_be_missing_a_page_without_a_token_is_the_last(
+    has_more: Json, token: Json
+) -> None:
+    pages = (
+        {"data": [{"id": "1"}], "next_page": "a"},
+        {"data": [{"id": "2"}], **has_more, **token},
+    )
+    conversation = talk(one_after_the_other(*map(Reply, pages)))
+    assert walk(conversation, Paging.TOKEN_ALONE) == ["1", "2"]
+    assert [asked.query.get("page") for asked in conversation.asked] == [None, ["a"]]
+
+
+def test_a_stray_token_is_not_followed_where_has_more_says_that_there_is_no_more() -> None:
+    conversation = talk(lambda _: Reply({"data": [], "has_more": False, "next_page": "stray"}))
+    assert walk(conversation, Paging.TOKEN_ALONE) == []
+    assert len(conversation.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("page", "field"),
+    [
+        ({"data": [], "has_more": True}, "next_page"),
+        ({"data": [], "has_more": True, "next_page": None}, "next_page"),
+        ({"data": [], "has_more": True, "next_page": ""}, "next_page"),
+        ({"data": [], "next_page": 5}, "next_page"),
+        ({"data": [], "next_page": False}, "next_page"),
+        ({"data": [], "has_more": "true", "next_page": "a"}, "has_more"),
+        ({"data": [], "has_more": 0}, "has_more"),
+        ({"next_page": None}, "data"),
+    ],
+)
+def test_where_has_more_may_be_missing_nothing_else_may_be_wrong(page: Json, field: str) -> None:
+    assert broken(Reply(page), paging=Paging.TOKEN_ALONE).field == field
 
 
 def test_a_list_that_has_more_without_a_last_id_is_refused() -> None:

@@ -29,15 +29,20 @@ class Paging(Enum):
     Attributes:
         cursor: Query parameter that asks for the next page; None if there is only one page.
         token: Field of a page that holds the value of this parameter.
+        requires_has_more: Whether each page must say if another one follows.
     """
 
     NONE = (None, None)  # the answer is one bare object
     AFTER_ID = ("after_id", "last_id")  # the last id of a page asks for the next page
     PAGE_TOKEN = ("page", "next_page")  # an opaque token asks for the next page
+    TOKEN_ALONE = ("page", "next_page", False)  # the same; without has_more, the token says it
 
-    def __init__(self, cursor: str | None, token: str | None) -> None:
+    def __init__(
+        self, cursor: str | None, token: str | None, requires_has_more: bool = True
+    ) -> None:
         self.cursor = cursor
         self.token = token
+        self.requires_has_more = requires_has_more
 
 
 @dataclass(frozen=True)
@@ -126,12 +131,14 @@ class Walk(Iterator[Page]):
     def _token(self, answer: Answer, name: str) -> str | None:
         """Return the token of the next page, None on the last page."""
         has_more, token = (self._member(answer, field) for field in ("has_more", name))
+        if has_more is None and not self._paging.requires_has_more:
+            has_more = token not in (None, "")
         if not isinstance(has_more, bool):
             raise self._broken("expected true or false", "has_more", answer)
         if not has_more:
             return None
         if not isinstance(token, str) or not token:
-            raise self._broken("has_more is true and there is no token to go on with", name, answer)
+            raise self._broken("another page follows, and no token asks for it", name, answer)
         return token
 
     def _member(self, answer: Answer, name: str) -> Any:  # noqa: ANN401
