@@ -181,6 +181,10 @@ class NotFound(ApiError):
     """404: the resource does not exist, or no longer exists."""
 
 
+class NotOffered(ApiError):
+    """The organization does not have the endpoint, which not all have; the next run asks again."""
+
+
 class BadRequest(ApiError):
     """Another 4xx: the request cannot succeed as it is; change the settings or the interval."""
 

@@ -97,6 +97,8 @@ class Asset:
         fan_out: The asset over whose records the path runs.
         lookback_days: How many past days a scheduled run reads again.
         time_buckets: How its time buckets are asked for, for that kind only.
+        beta: The `anthropic-beta` header of every request of its own endpoint.
+        offered_to_some: Whether some organizations do not have its endpoint, which is no failure.
     """
 
     name: str
@@ -109,6 +111,8 @@ class Asset:
     fan_out: "Asset | None" = None
     lookback_days: int = 0
     time_buckets: TimeBuckets | None = None
+    beta: str | None = None
+    offered_to_some: bool = False
 
     @property
     def days_a_page(self) -> int:
