@@ -185,6 +185,10 @@ class CursorExpired(ApiError):
     """410: the token of the next page has expired; the walk has to start again."""
 
 
+class NotOffered(ApiError):
+    """The organization does not have the endpoint, which not all have; the next run asks again."""
+
+
 class BadRequest(ApiError):
     """Another 4xx: the request cannot succeed as it is; change the settings or the interval."""
 

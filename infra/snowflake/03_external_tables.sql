@@ -294,7 +294,7 @@ CREATE OR REPLACE EXTERNAL TABLE sync_runs (
   organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
   asset VARCHAR AS (value:"asset"::VARCHAR) COMMENT 'Asset that was synced.',
   "TRIGGER" VARCHAR AS (value:"trigger"::VARCHAR) COMMENT 'What started the run: `schedule`, `interval` or `manual`.',
-  status VARCHAR AS (value:"status"::VARCHAR) COMMENT '`succeeded`, `partial` (out of time) or `failed`.',
+  status VARCHAR AS (value:"status"::VARCHAR) COMMENT '`succeeded`, `partial` (out of time), `failed`, or `unavailable` (not offered to the organization).',
   started_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"started_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the run started, UTC.',
   finished_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"finished_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the run ended, UTC; null: it was cut off.',
   interval_start DATE AS (value:"interval_start"::DATE) COMMENT 'First day asked for, UTC.',

@@ -239,7 +239,7 @@ CREATE TABLE IF NOT EXISTS sync_runs (
   organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
   asset VARCHAR COMMENT 'Asset that was synced.',
   "TRIGGER" VARCHAR COMMENT 'What started the run: `schedule`, `interval` or `manual`.',
-  status VARCHAR COMMENT '`succeeded`, `partial` (out of time) or `failed`.',
+  status VARCHAR COMMENT '`succeeded`, `partial` (out of time), `failed`, or `unavailable` (not offered to the organization).',
   started_at TIMESTAMP_NTZ(6) COMMENT 'When the run started, UTC.',
   finished_at TIMESTAMP_NTZ(6) COMMENT 'When the run ended, UTC; null: it was cut off.',
   interval_start DATE COMMENT 'First day asked for, UTC.',

@@ -175,10 +175,12 @@ class AdminApi:
         except OSError:  # `requests` looks for the file of authorities
             raise unreadable_authorities() from None
         request_id = _request_id(response)
+        organization_id = redact(response.headers.get("anthropic-organization-id", "")) or None
         if response.status_code != HTTPStatus.OK:
+            self.organization_id = organization_id or self.organization_id
             raise refusal(response, body, self._asset, request_id)
-        self.organization_id = redact(response.headers.get("anthropic-organization-id", "")) or None
-        return self._answer(body, Origin(request_id, self.organization_id))
+        self.organization_id = organization_id
+        return self._answer(body, Origin(request_id, organization_id))
 
     def _send(
         self, path: str, params: Params, beta: str | None, max_body_bytes: int

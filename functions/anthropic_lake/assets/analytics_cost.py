@@ -14,6 +14,7 @@ ANALYTICS_COST = Asset(
     path="/v1/organizations/analytics/cost",
     paging=Paging.TOKEN_ALONE,
     beta=analytics.BETA,
+    offered_to_some=True,
     depth=analytics.DEPTH,
     lookback_days=30,
     # By token type alone, the API leaves out what has no tokens.

@@ -18,6 +18,7 @@ ANALYTICS_USAGE = Asset(
     path="/v1/organizations/analytics/usage",
     paging=Paging.TOKEN_ALONE,
     beta=analytics.BETA,
+    offered_to_some=True,
     depth=analytics.DEPTH,
     lookback_days=30,
     time_buckets=analytics.TIME_BUCKETS,

@@ -132,7 +132,8 @@ class Asset:
         lookback_days: How many past days a scheduled run reads again.
         time_buckets: How its time buckets are asked for, if it has any.
         depth: How far back the API has it; None: as far as anybody knows.
-        beta: The `anthropic-beta` header of its endpoint; None: it needs none.
+        beta: The `anthropic-beta` header of every request of its own endpoint.
+        offered_to_some: Whether some organizations do not have its endpoint, which is no failure.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Asset:
     time_buckets: TimeBuckets | None = None
     depth: Depth | None = None
     beta: str | None = None
+    offered_to_some: bool = False
 
     @property
     def days_a_page(self) -> int:

@@ -30,4 +30,4 @@ def check_command(secret: str | None) -> None:
     for result in results:
         detail = f" ({result.detail})" if result.detail else ""
         click.echo(f"{result.asset}: {result.verdict}{detail}")
-    sys.exit(0 if all(result.verdict == "allowed" for result in results) else 1)
+    sys.exit(1 if any(result.is_refused for result in results) else 0)

@@ -53,7 +53,8 @@ def sync_command(
     """Bring the lake up to date: all assets, or those named (all dated ones for an interval).
 
     The admin key comes from ANTHROPIC_ADMIN_KEY unless --secret names one. Exit code: 0 all
-    well, 1 an asset failed or stopped short, 2 bad usage or settings.
+    well (an asset that the organization does not have, too), 1 an asset failed or stopped
+    short, 2 bad usage or settings.
     """
     settings = _settings(history_start)
     request = _request(interval_start, interval_end)
@@ -67,7 +68,7 @@ def sync_command(
         from anthropic_lake.cli import screen  # noqa: PLC0415  rich is for people only
 
         screen.print_runs(runs)
-    sys.exit(0 if all(run.status == "succeeded" for run in runs) else 1)
+    sys.exit(0 if all(run.is_well for run in runs) else 1)
 
 
 def _settings(history_start: date | None) -> Settings:

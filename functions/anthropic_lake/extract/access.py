@@ -8,9 +8,12 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
 from anthropic_lake.api.paging import Params
 from anthropic_lake.assets import ASSETS, Asset, Kind
-from anthropic_lake.errors import ApiError, MissingPermission, redact
+from anthropic_lake.errors import ApiError, MissingPermission, NotOffered, redact
+from anthropic_lake.extract.endpoint import own_answer
 from anthropic_lake.extract.snapshots import record_id
 from anthropic_lake.utc import ONE_DAY
+
+NOT_OFFERED = "not offered to this organization"
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,18 @@ class Access:
 
     Args:
         asset: Name of the asset.
-        verdict: `allowed`, `refused` or `unreachable`.
-        detail: What is missing; empty when it is allowed.
+        verdict: `allowed`, `refused`, `unreachable`, or that it is not offered.
+        detail: What is missing, or what it is; empty when there is nothing to say.
     """
 
     asset: str
     verdict: str
     detail: str = ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it cannot be read, and should be."""
+        return self.verdict not in ("allowed", NOT_OFFERED)
 
 
 def organization(connection: Connection) -> str:
@@ -44,9 +52,11 @@ def check(asset: Asset, connection: Connection, today: date) -> Access:
     api = AdminApi(connection, asset.name)
     try:
         if asset.fan_out is None:
-            api.get(asset.path, _params(asset, today))
+            own_answer(asset, api, _params(asset, today))
             return Access(asset.name, "allowed")
         return _check_fan_out(asset, asset.fan_out, api)
+    except NotOffered:
+        return Access(asset.name, NOT_OFFERED, "beta" if asset.beta else "")
     except ApiError as error:
         refused = isinstance(error, MissingPermission) or error.status in (400, 401, 404)
         return Access(asset.name, "refused" if refused else "unreachable", str(error))

@@ -6,6 +6,7 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import BadRequest, CursorExpired, TooLarge
 from anthropic_lake.extract.batch import Batch, Extracted, answer_fields
+from anthropic_lake.extract.endpoint import own_pages
 from anthropic_lake.extract.reach import Reach
 
 
@@ -32,7 +33,7 @@ def extract_days(asset: Asset, api: AdminApi, reach: Reach) -> Iterator[Extracte
 def _day(asset: Asset, api: AdminApi, reach: Reach) -> Iterator[Extracted]:
     """Extract the records of one day."""
     params = [("starting_at", reach.day.isoformat()), *asset.list_params]
-    for page in api.pages(asset.path, asset.paging, params):
+    for page in own_pages(asset, api, params):
         reach.request_id = page.origin.request_id
         yield from answer_fields("page", page.fields)
         yield Batch(reach.day, page.data, page.origin)

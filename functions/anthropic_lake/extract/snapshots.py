@@ -10,6 +10,7 @@ from anthropic_lake.api.paging import Page
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import BadRequest, NotFound
 from anthropic_lake.extract.batch import Batch, DayEnd, Extracted, PartEnd, answer_fields, broken
+from anthropic_lake.extract.endpoint import own_pages
 
 
 def extract_list(asset: Asset, api: AdminApi, today: date) -> Iterator[Extracted]:
@@ -18,7 +19,7 @@ def extract_list(asset: Asset, api: AdminApi, today: date) -> Iterator[Extracted
     Raises:
         ApiError: The API does not answer, or breaks its contract.
     """
-    for page in api.pages(asset.path, asset.paging, asset.list_params):
+    for page in own_pages(asset, api, asset.list_params):
         yield from _page(page, today, {})
         del page  # the last one may be large, and the rows are written after the day's end
     yield DayEnd(today)

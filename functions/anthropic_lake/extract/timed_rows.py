@@ -16,6 +16,7 @@ from anthropic_lake.api.paging import Origin, Page, Params
 from anthropic_lake.assets import Asset, TimeBuckets
 from anthropic_lake.errors import BadRequest, CursorExpired, TooLarge
 from anthropic_lake.extract.batch import Batch, Extracted, answer_fields, broken
+from anthropic_lake.extract.endpoint import own_pages
 from anthropic_lake.extract.reach import Reach
 from anthropic_lake.utc import ONE_DAY, instant, midnight
 
@@ -96,17 +97,12 @@ class TimedReport:
     def _pages(self, start: date, end: date) -> Iterator[Page]:
         """Ask for the pages of one walk."""
         bounds = (("starting_at", start), ("ending_at", end))
-        return self._api.pages(
-            self._asset.path,
-            self._asset.paging,
-            [
-                *((name, f"{day}T00:00:00Z") for name, day in bounds),
-                *self._params,
-                ("limit", str(self._max_rows)),
-            ],
-            beta=self._asset.beta,
-            max_body_bytes=_MAX_PAGE_BYTES,
-        )
+        params = [
+            *((name, f"{day}T00:00:00Z") for name, day in bounds),
+            *self._params,
+            ("limit", str(self._max_rows)),
+        ]
+        return own_pages(self._asset, self._api, params, max_body_bytes=_MAX_PAGE_BYTES)
 
     def _note_refresh(self, page: Page, reach: Reach) -> Any:  # noqa: ANN401  as the API wrote it
         """Note until when the data of a page reaches, and return what the page says of it.

@@ -6,7 +6,13 @@ from datetime import date
 from http import HTTPStatus
 
 from anthropic_lake.assets import Asset
-from anthropic_lake.errors import BadRequest, ContractBroken, LakeError, StorageError
+from anthropic_lake.errors import (
+    BadRequest,
+    ContractBroken,
+    LakeError,
+    NotOffered,
+    StorageError,
+)
 from anthropic_lake.extract.batch import AnswerFields, ReportEnd
 from anthropic_lake.extract.extraction import Extraction
 from anthropic_lake.lake.ledger import Ledger, Read
@@ -34,12 +40,22 @@ Gathered = Day | Part | ReportEnd | AnswerFields
 def sync(job: Job) -> None:
     """Bring every day of the window up to date in the lake, oldest first.
 
+    Where the organization does not have the asset, the run ends well and has done nothing.
+
     Raises:
         LakeError: A day cannot be read, kept or written; the others are written.
     """
     window, run = job.window, job.run
     run.interval_start, run.interval_end = window.start, window.end
-    _Sync(job).run()
+    this_run = _Sync(job)
+    try:
+        this_run.run()
+    except NotOffered as refusal:
+        if this_run.has_begun:
+            raise  # it was offered a moment ago
+        job.admit()
+        run.warnings.append(str(refusal))
+        run.succeeded("unavailable")
     if window.advances:
         run.days_behind = _days_behind(run, window)
 
@@ -57,6 +73,7 @@ class _Sync:
         _unfinished: What this run and earlier ones of the same day have read of a snapshot.
         _rows_before: The rows of it that earlier runs have read.
         _goes_on: Whether there were any.
+        has_begun: Whether anything has come.
     """
 
     def __init__(self, job: Job) -> None:
@@ -65,7 +82,7 @@ class _Sync:
         self._ledger = Ledger(job.lake, job.asset.name)
         self._extraction = Extraction(job.asset, job.api)
         self._writer = DayWriter(job)
-        self._is_admitted = False
+        self._is_admitted = self.has_begun = False
         self._last = job.history.last
         self._reads: list[Read] = []
         self._read_again: list[date] = []
@@ -156,7 +173,7 @@ class _Sync:
 
     def _take(self, item: Gathered, look: Look) -> None:
         """Keep what was gathered, or note what it says."""
-        run = self._job.run
+        run, self.has_begun = self._job.run, True
         match item:
             case Day(error=None):
                 self._keep(item, look)
@@ -327,6 +344,8 @@ def _less_to_read(asset: Asset) -> str:
 
 
 def _days_behind(run: Run, window: Window) -> int:
-    """Return the number of complete days that the lake does not have yet."""
+    """Return the number of complete days that the lake does not have yet, and could have."""
+    if run.status == "unavailable":
+        return 0
     synced = run.last_synced_date or window.start - ONE_DAY
     return max(0, (window.complete_end - ONE_DAY - synced).days)

@@ -33,9 +33,12 @@ class Run:
     run_id: Annotated[str, STRING, "Identifier of the run."]
     asset: Annotated[str, STRING, "Asset that was synced."]
     trigger: Annotated[str, STRING, "What started the run: `schedule`, `interval` or `manual`."]
-    status: Annotated[str, STRING, "`succeeded`, `partial` (out of time) or `failed`."] = field(
-        default="failed", kw_only=True
-    )
+    status: Annotated[
+        str,
+        STRING,
+        "`succeeded`, `partial` (out of time), `failed`, or `unavailable` (not offered to the "
+        "organization).",
+    ] = field(default="failed", kw_only=True)
     started_at: Annotated[datetime, TIMESTAMP, "When the run started, UTC."]
     finished_at: Annotated[
         datetime | None, TIMESTAMP, "When the run ended, UTC; null: it was cut off."
@@ -95,6 +98,11 @@ class Run:
         del values["spend_usd"], values["answer_fields"]
         values["warnings"] = [without_credentials(warning) for warning in self.warnings]
         return {name: _json_value(value) for name, value in values.items()}
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nobody has to do anything: all was read, or there is nothing to be read."""
+        return self.status in ("succeeded", "unavailable")
 
     def succeeded(self, status: str = "succeeded") -> None:
         """Set a status without an error."""
