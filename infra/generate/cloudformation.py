@@ -128,6 +128,7 @@ def _asset(asset: Asset) -> str:
         memory_mb=str(function.memory_mb),
         variable=list(environment),
         parameter=list(environment.values()),
+        runs=f"{function.switch or 'Schedules'}Run",
         schedule=fill(f"{kind}_schedule.yaml", minute=str(function.schedule_minute)),
         table=[table_prefix(table.name) for table in asset.tables],
         ledger=_ledger(asset),

@@ -261,6 +261,112 @@ CREATE OR REPLACE EXTERNAL TABLE claude_code_model_usage (
   COPY GRANTS
   COMMENT = 'Claude Code tokens and estimated cost of one record and one model.';
 
+CREATE OR REPLACE EXTERNAL TABLE analytics_usage (
+  starting_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"starting_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'Start of the time bucket, UTC.',
+  actor_type VARCHAR AS (value:"actor_type"::VARCHAR) COMMENT '`user_actor`, `service_account_actor`, `federated_actor` or `api_actor`: whom the use is attributed to; null: nobody that the API can name, or not grouped by.',
+  actor_user_id VARCHAR AS (value:"actor_user_id"::VARCHAR) COMMENT 'User of a user_actor; null: another actor, or not grouped by.',
+  actor_service_account_id VARCHAR AS (value:"actor_service_account_id"::VARCHAR) COMMENT 'Service account of a service_account_actor; null: another actor, or not grouped by.',
+  actor_api_key_id VARCHAR AS (value:"actor_api_key_id"::VARCHAR) COMMENT 'API key of an api_actor; null: another actor, or not grouped by.',
+  actor_federated_subject VARCHAR AS (value:"actor_federated_subject"::VARCHAR) COMMENT 'Subject of a federated_actor; null: another actor, none known, or not grouped by.',
+  agent_id VARCHAR AS (value:"agent_id"::VARCHAR) COMMENT 'Managed agent; null: use outside a session, or not grouped by.',
+  api_key_id VARCHAR AS (value:"api_key_id"::VARCHAR) COMMENT 'API key that authenticated the requests, whoever the actor is; null: use without a key, or not grouped by.',
+  child_organization_id VARCHAR AS (value:"child_organization_id"::VARCHAR) COMMENT 'Child organization in the report of a parent; null: not grouped by.',
+  claude_tag_category VARCHAR AS (value:"claude_tag_category"::VARCHAR) COMMENT 'Category of Claude in Slack; null: other use, or not grouped by.',
+  claude_tag_user_id VARCHAR AS (value:"claude_tag_user_id"::VARCHAR) COMMENT 'Slack user of Claude in Slack; null: other use, no single user, or not grouped by.',
+  context_window VARCHAR AS (value:"context_window"::VARCHAR) COMMENT 'Context window; null: use without one, or not grouped by.',
+  deployment_id VARCHAR AS (value:"deployment_id"::VARCHAR) COMMENT 'Deployment that started the session of a managed agent; null: none, or not grouped by.',
+  environment_id VARCHAR AS (value:"environment_id"::VARCHAR) COMMENT 'Environment of the session of a managed agent; null: none, or not grouped by.',
+  inference_geo VARCHAR AS (value:"inference_geo"::VARCHAR) COMMENT 'Where the requests ran; null: not set (the old reports say `not_available`), or not grouped by.',
+  model VARCHAR AS (value:"model"::VARCHAR) COMMENT 'Model; null: use without one, or not grouped by.',
+  product VARCHAR AS (value:"product"::VARCHAR) COMMENT 'Product that was used, such as `messages_api`; null: none that is known, or not grouped by.',
+  rbac_group_id VARCHAR AS (value:"rbac_group_id"::VARCHAR) COMMENT 'Group of the user; a user in two groups counts in both, so rows of groups do not add up; null: in no group, or not grouped by.',
+  service_tier VARCHAR AS (value:"service_tier"::VARCHAR) COMMENT 'Service tier; null: use without one, or not grouped by.',
+  session_id VARCHAR AS (value:"session_id"::VARCHAR) COMMENT 'Session of a managed agent; null: other use, or not grouped by.',
+  slack_channel_id VARCHAR AS (value:"slack_channel_id"::VARCHAR) COMMENT 'Slack channel; null: other use, or not grouped by.',
+  speed VARCHAR AS (value:"speed"::VARCHAR) COMMENT 'Speed of the model; null: not grouped by.',
+  user_profile_id VARCHAR AS (value:"user_profile_id"::VARCHAR) COMMENT 'User profile; null: none, or not grouped by.',
+  workspace_id VARCHAR AS (value:"workspace_id"::VARCHAR) COMMENT 'Workspace, the default one by its identifier; null: use of Claude Enterprise, or not grouped by.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  ending_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"ending_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'End of the time bucket, exclusive, UTC.',
+  bucket_width VARCHAR AS (value:"bucket_width"::VARCHAR) COMMENT 'Length of the time bucket: 1d or 1h.',
+  grouped_by VARCHAR AS (value:"grouped_by"::VARCHAR) COMMENT 'Dimensions grouped by: names joined by commas in alphabetical order.',
+  actor_email_address VARCHAR AS (value:"actor_email_address"::VARCHAR) COMMENT 'E-mail address of a user_actor; null: another actor, not told, or not grouped by.',
+  actor_name VARCHAR AS (value:"actor_name"::VARCHAR) COMMENT 'Name of a user_actor; null: another actor, not told, or not grouped by.',
+  actor_deleted BOOLEAN AS (value:"actor_deleted"::BOOLEAN) COMMENT 'Whether a user_actor has left the organization; null: another actor, or not grouped by.',
+  actor_provider VARCHAR AS (value:"actor_provider"::VARCHAR) COMMENT 'Where a federated_actor comes from: JSON object with `type`; null: another actor, or not grouped by.',
+  uncached_input_tokens NUMBER(19, 0) AS (value:"uncached_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens not read from a cache.',
+  cache_read_input_tokens NUMBER(19, 0) AS (value:"cache_read_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens read from a cache.',
+  cache_creation_ephemeral_5m_input_tokens NUMBER(19, 0) AS (value:"cache_creation_ephemeral_5m_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache that lives 5 minutes.',
+  cache_creation_ephemeral_1h_input_tokens NUMBER(19, 0) AS (value:"cache_creation_ephemeral_1h_input_tokens"::NUMBER(19, 0)) COMMENT 'Input tokens written to a cache that lives an hour.',
+  output_tokens NUMBER(19, 0) AS (value:"output_tokens"::NUMBER(19, 0)) COMMENT 'Output tokens.',
+  total_tokens NUMBER(19, 0) AS (value:"total_tokens"::NUMBER(19, 0)) COMMENT 'Tokens of all kinds together.',
+  server_tool_use_web_search_requests NUMBER(19, 0) AS (value:"server_tool_use_web_search_requests"::NUMBER(19, 0)) COMMENT 'Number of web searches.',
+  requests NUMBER(19, 0) AS (value:"requests"::NUMBER(19, 0)) COMMENT 'Number of requests, or of executions in a sandbox where product is null; null: the API does not count these.',
+  data_refreshed_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"data_refreshed_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'Until when the API''s data reached when the day''s rows last changed, UTC; null: not said.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=analytics_usage/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=analytics_usage/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'Tokens of one time bucket and combination of dimensions.';
+
+CREATE OR REPLACE EXTERNAL TABLE analytics_cost (
+  starting_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"starting_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'Start of the time bucket, UTC.',
+  actor_type VARCHAR AS (value:"actor_type"::VARCHAR) COMMENT '`user_actor`, `service_account_actor`, `federated_actor` or `api_actor`: whom the use is attributed to; null: nobody that the API can name, or not grouped by.',
+  actor_user_id VARCHAR AS (value:"actor_user_id"::VARCHAR) COMMENT 'User of a user_actor; null: another actor, or not grouped by.',
+  actor_service_account_id VARCHAR AS (value:"actor_service_account_id"::VARCHAR) COMMENT 'Service account of a service_account_actor; null: another actor, or not grouped by.',
+  actor_api_key_id VARCHAR AS (value:"actor_api_key_id"::VARCHAR) COMMENT 'API key of an api_actor; null: another actor, or not grouped by.',
+  actor_federated_subject VARCHAR AS (value:"actor_federated_subject"::VARCHAR) COMMENT 'Subject of a federated_actor; null: another actor, none known, or not grouped by.',
+  agent_id VARCHAR AS (value:"agent_id"::VARCHAR) COMMENT 'Managed agent; null: use outside a session, or not grouped by.',
+  api_key_id VARCHAR AS (value:"api_key_id"::VARCHAR) COMMENT 'API key that authenticated the requests, whoever the actor is; null: use without a key, or not grouped by.',
+  child_organization_id VARCHAR AS (value:"child_organization_id"::VARCHAR) COMMENT 'Child organization in the report of a parent; null: not grouped by.',
+  claude_tag_category VARCHAR AS (value:"claude_tag_category"::VARCHAR) COMMENT 'Category of Claude in Slack; null: other use, or not grouped by.',
+  claude_tag_user_id VARCHAR AS (value:"claude_tag_user_id"::VARCHAR) COMMENT 'Slack user of Claude in Slack; null: other use, no single user, or not grouped by.',
+  context_window VARCHAR AS (value:"context_window"::VARCHAR) COMMENT 'Context window; null: use without one, or not grouped by.',
+  deployment_id VARCHAR AS (value:"deployment_id"::VARCHAR) COMMENT 'Deployment that started the session of a managed agent; null: none, or not grouped by.',
+  environment_id VARCHAR AS (value:"environment_id"::VARCHAR) COMMENT 'Environment of the session of a managed agent; null: none, or not grouped by.',
+  inference_geo VARCHAR AS (value:"inference_geo"::VARCHAR) COMMENT 'Where the requests ran; null: not set (the old reports say `not_available`), or not grouped by.',
+  model VARCHAR AS (value:"model"::VARCHAR) COMMENT 'Model; null: use without one, or not grouped by.',
+  product VARCHAR AS (value:"product"::VARCHAR) COMMENT 'Product that was used, such as `messages_api`; null: none that is known, or not grouped by.',
+  rbac_group_id VARCHAR AS (value:"rbac_group_id"::VARCHAR) COMMENT 'Group of the user; a user in two groups counts in both, so rows of groups do not add up; null: in no group, or not grouped by.',
+  service_tier VARCHAR AS (value:"service_tier"::VARCHAR) COMMENT 'Service tier; null: use without one, or not grouped by.',
+  session_id VARCHAR AS (value:"session_id"::VARCHAR) COMMENT 'Session of a managed agent; null: other use, or not grouped by.',
+  slack_channel_id VARCHAR AS (value:"slack_channel_id"::VARCHAR) COMMENT 'Slack channel; null: other use, or not grouped by.',
+  speed VARCHAR AS (value:"speed"::VARCHAR) COMMENT 'Speed of the model; null: not grouped by.',
+  user_profile_id VARCHAR AS (value:"user_profile_id"::VARCHAR) COMMENT 'User profile; null: none, or not grouped by.',
+  workspace_id VARCHAR AS (value:"workspace_id"::VARCHAR) COMMENT 'Workspace, the default one by its identifier; null: use of Claude Enterprise, or not grouped by.',
+  cost_type VARCHAR AS (value:"cost_type"::VARCHAR) COMMENT '`tokens`, `web_search`, `code_execution` or `session_usage`.',
+  token_type VARCHAR AS (value:"token_type"::VARCHAR) COMMENT 'Kind of tokens, in the words of the usage report; null where the cost is not for tokens.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  ending_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"ending_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'End of the time bucket, exclusive, UTC.',
+  bucket_width VARCHAR AS (value:"bucket_width"::VARCHAR) COMMENT 'Length of the time bucket: 1d or 1h.',
+  grouped_by VARCHAR AS (value:"grouped_by"::VARCHAR) COMMENT 'Dimensions grouped by: names joined by commas in alphabetical order.',
+  actor_email_address VARCHAR AS (value:"actor_email_address"::VARCHAR) COMMENT 'E-mail address of a user_actor; null: another actor, not told, or not grouped by.',
+  actor_name VARCHAR AS (value:"actor_name"::VARCHAR) COMMENT 'Name of a user_actor; null: another actor, not told, or not grouped by.',
+  actor_deleted BOOLEAN AS (value:"actor_deleted"::BOOLEAN) COMMENT 'Whether a user_actor has left the organization; null: another actor, or not grouped by.',
+  actor_provider VARCHAR AS (value:"actor_provider"::VARCHAR) COMMENT 'Where a federated_actor comes from: JSON object with `type`; null: another actor, or not grouped by.',
+  currency VARCHAR AS (value:"currency"::VARCHAR) COMMENT 'Currency of the amounts; `USD` today.',
+  amount_cents NUMBER(38, 12) AS (value:"amount_cents"::NUMBER(38, 12)) COMMENT 'Cost after discounts, in cents (hundredths of the currency), exact to 10 decimals; a cost with more is refused.',
+  amount_usd NUMBER(38, 12) AS (value:"amount_usd"::NUMBER(38, 12)) COMMENT 'Cost after discounts, in US dollars: amount_cents / 100, exact; null in another currency.',
+  list_amount_cents NUMBER(38, 12) AS (value:"list_amount_cents"::NUMBER(38, 12)) COMMENT 'Cost at list prices, before discounts, in cents (hundredths of the currency), exact to 10 decimals; a cost with more is refused.',
+  list_amount_usd NUMBER(38, 12) AS (value:"list_amount_usd"::NUMBER(38, 12)) COMMENT 'Cost at list prices, before discounts, in US dollars: list_amount_cents / 100, exact; null in another currency.',
+  requests NUMBER(19, 0) AS (value:"requests"::NUMBER(19, 0)) COMMENT 'Number of requests, or of executions in a sandbox where product is null; null: the API does not count these.',
+  data_refreshed_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"data_refreshed_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'Until when the API''s data reached when the day''s rows last changed, UTC; null: not said.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=analytics_cost/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=analytics_cost/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'Cost of one time bucket and combination of dimensions, before credits.';
+
 CREATE OR REPLACE EXTERNAL TABLE sync_days (
   asset VARCHAR AS (value:"asset"::VARCHAR) COMMENT 'Asset that was read.',
   day DATE AS (value:"day"::DATE) COMMENT 'Day of the asset, UTC.',

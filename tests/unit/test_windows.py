@@ -198,3 +198,75 @@ def test_a_late_snapshot_and_a_replayed_report_are_taken() -> None:
     now = at("2026-11-22T06:00")
     refuse_replay(USERS, now - timedelta(hours=23), now)
     refuse_replay(COST, now - timedelta(days=200), now)
+
+
+# --- what the API has
+
+ANALYTICS = ASSETS["analytics_cost"]
+
+
+def analytics(now: str, last: str | None, start: str | None, lookback_days: int = 30) -> Window:
+    """The window of a report of which the API has 365 days, and none before 2026."""
+    history = History(day("2026-01-01") if last else None, day(last))
+    return due_window(ANALYTICS, history, at(now), WindowRules(day(start), lookback_days, SETTLE))
+
+
+@pytest.mark.parametrize(
+    ("now", "start", "expected", "is_told"),
+    [
+        ("2026-11-22T06:00", None, "2026-01-01", True),
+        ("2026-11-22T06:00", "2024-05-01", "2026-01-01", True),
+        ("2026-11-22T06:00", "2026-01-01", "2026-01-01", False),
+        ("2026-11-22T06:00", "2026-03-01", "2026-03-01", False),
+        ("2027-06-15T06:00", None, "2026-06-16", True),
+        ("2027-06-15T06:00", "2027-01-01", "2027-01-01", False),
+    ],
+)
+def test_a_history_begins_where_the_api_has_it_and_the_first_run_says_so(
+    now: str, start: str | None, expected: str, *, is_told: bool
+) -> None:
+    window = analytics(now, None, start)
+    assert window.start == date.fromisoformat(expected)
+    assert [text[:31] for text in window.warnings] == (
+        [f"the history begins on {expected}"[:31]] if is_told else []
+    )
+
+
+def test_no_day_that_is_asked_for_is_older_than_365_days() -> None:
+    now = at("2027-06-15T00:00:01")
+    start = analytics("2027-06-15T00:00:01", None, None).start
+    assert now - datetime.combine(start, datetime.min.time(), UTC) < timedelta(days=365)
+
+
+def test_later_runs_say_nothing_of_where_the_history_begins() -> None:
+    window = analytics("2026-11-22T06:00", "2026-11-21", "2024-01-01")
+    assert (window.start, window.warnings, window.not_read) == (date(2026, 10, 23), (), None)
+
+
+def test_a_lookback_does_not_go_behind_what_the_api_has() -> None:
+    window = analytics("2026-01-10T06:00", "2026-01-09", None)
+    assert window.start == date(2026, 1, 1)
+
+
+def test_days_that_the_api_has_no_more_are_lost_and_named_and_the_run_goes_on() -> None:
+    window = analytics("2027-06-15T06:00", "2026-03-01", "2026-01-01")
+    assert window.start == date(2026, 6, 16)
+    (warning,) = window.warnings
+    assert warning.startswith("the days 2026-03-02 to 2026-06-15 are lost")
+
+
+def test_an_interval_keeps_the_days_that_the_api_has() -> None:
+    now = at("2026-11-22T06:00")
+    bounds = date(2025, 12, 1), date(2026, 2, 1)
+    window = interval_window(ANALYTICS, *bounds, now, settle=SETTLE)
+    assert (window.start, window.end) == (date(2026, 1, 1), date(2026, 2, 1))
+    (warning,) = window.warnings
+    assert warning.startswith("the days 2025-12-01 to 2025-12-31 cannot be read")
+
+
+def test_an_interval_before_what_the_api_has_is_empty() -> None:
+    """Not an error: a month of a backfill of several reports."""
+    now = at("2026-11-22T06:00")
+    window = interval_window(ANALYTICS, date(2025, 1, 1), date(2025, 2, 1), now, settle=SETTLE)
+    assert list(window.segments(31)) == []
+    assert "the days 2025-01-01 to 2025-01-31 cannot be read" in window.warnings[0]

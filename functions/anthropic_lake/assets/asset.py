@@ -106,7 +106,8 @@ class Function:
         schedule_minute: Minute of the hour in which it starts; functions do not start together.
         memory_mb: Its memory in megabytes.
         environment: Its own variables; each holds a parameter of template.yaml, named here.
-        switch: Parameter of template.yaml that switches its schedule off; None: nothing does.
+        switch: Parameter of template.yaml whose condition `<switch>Run` switches its schedule;
+            None: all schedules' own does.
     """
 
     description: str
