@@ -80,6 +80,7 @@ class _Sync:
         for start, end in self._window.segments(whole_pages):
             try:
                 is_whole = self._sync_segment(start, end)
+                self._admit()  # a run that found nothing to write leaves its row, too
             except BaseException:
                 with suppress(LakeError):  # the error of the run matters more
                     self._settle()
@@ -158,7 +159,7 @@ class _Sync:
         self._job.progress(day)
 
     def _admit(self) -> None:
-        """Let the key's data in, before the first thing is written."""
+        """Let the key's data in, before the first thing of the run is written."""
         if not self._is_admitted:
             self._job.admit()
             self._is_admitted = True
