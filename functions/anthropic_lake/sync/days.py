@@ -104,6 +104,7 @@ class _Sync:
         """Write some days, and return whether there was time for all of them."""
         if self._report_end and start < self._window.complete_end:
             start = min(start, self._report_end.end)  # days that did not come by then
+        self._job.api.require_time()  # a look at a page's days takes seconds
         look = self._writer.look(start, end)
         for item in self._gather(start, end):
             self._take(item, look)
