@@ -111,9 +111,20 @@ def sent(asset: Asset, body: bytes) -> Counter[tuple[str, object]]:
         for result in results:
             leaves.update(_expected(asset, result))
         leaves.update(_others(bucket, _BOUNDS, "time_bucket"))
-        if results:
-            leaves.update(_expected(asset, {name: bucket[name] for name in _BOUNDS}))
+        for name in _BOUNDS:
+            leaves.update(_expected_of_bound(asset, name, bucket[name], results))
     return leaves
+
+
+def _expected_of_bound(
+    asset: Asset, name: str, bound: str, results: list[Json]
+) -> Iterator[tuple[str, object]]:
+    """A time bucket's bound: in the column, and in `extra` of a row that has another one."""
+    own = [result.get(name) for result in results]
+    if None in own:
+        yield from _expected(asset, {name: bound})
+    if any(value not in (None, bound) for value in own):
+        yield from _leaves(bound, f"time_bucket.{name}")
 
 
 def _others(fields: Json, known: set[str], place: str) -> Iterator[tuple[str, object]]:

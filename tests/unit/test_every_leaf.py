@@ -190,6 +190,8 @@ def edited(name: str, path: str, value: object) -> bytes:
         ("usage_report", "bucket/note", {"partial": True}),
         ("usage_report", "bucket/model", "of the time bucket"),
         ("usage_report", "time_bucket", {"note": 1}),
+        ("usage_report", "starting_at", f"{DAY}T12:00:00Z"),
+        ("cost_report", "ending_at", f"{DAY}T12:00:00Z"),
         ("users", "page/truncated", True),
         ("usage_report", "page/warning", {"text": ["a", "b"]}),
         ("claude_code_usage", "page/nothing", None),

@@ -282,6 +282,35 @@ def test_a_field_that_is_shared_and_unknown_is_in_every_rows_extra() -> None:
     assert [each["extra"] for each in found] == ['{"note":"partial"}'] * 2
 
 
+@pytest.mark.parametrize(
+    ("own", "starting_at", "extra"),
+    [
+        ({}, DAY["starting_at"], None),
+        ({"starting_at": None}, DAY["starting_at"], None),
+        ({"starting_at": DAY["starting_at"]}, DAY["starting_at"], None),
+        (
+            {"starting_at": "2026-11-01T06:00:00Z"},
+            "2026-11-01T06:00:00Z",
+            {"time_bucket.starting_at": DAY["starting_at"]},
+        ),
+        (
+            {"starting_at": "2026-11-01T06:00:00Z", "ending_at": "2026-11-01T07:00:00Z"},
+            "2026-11-01T06:00:00Z",
+            {f"time_bucket.{name}": bound for name, bound in DAY.items()},
+        ),
+    ],
+)
+def test_a_time_buckets_bound_that_a_row_overrides_is_in_its_extra(
+    own: Json, starting_at: str, extra: Json | None
+) -> None:
+    found, neighbour = rows("usage_report", own, {"model": "m"}, **DAY)
+    assert found["starting_at"] == datetime.fromisoformat(starting_at)
+    assert (found["extra"] and json.loads(found["extra"])) == extra
+    assert neighbour["extra"] is None
+    records = GeneralRecords([own], DAY)
+    assert to_arrow(BY_NAME["usage_report"], records)[1] == len(extra or {})
+
+
 def test_open_tools_stay_in_the_map_and_are_not_unknown() -> None:
     found = row("claude_code_usage", SESSION)
     assert json.loads(found["tool_actions"]) == SESSION["tool_actions"]

@@ -111,6 +111,11 @@ def test_the_rows_of_a_report_take_the_fast_way() -> None:
     assert agree(USAGE, [compact(COUNTERS)] * 3, {**DAY, "organization_id": "org-1"})
 
 
+@pytest.mark.parametrize("bound", [None, DAY["starting_at"], "2026-11-01T06:00:00Z"])
+def test_a_row_with_a_start_of_its_own_takes_the_general_way(bound: str | None) -> None:
+    assert not agree(USAGE, [compact(COUNTERS), compact(COUNTERS | {"starting_at": bound})], DAY)
+
+
 def test_the_records_of_claude_code_take_the_fast_way() -> None:
     spent = {"tokens": {"input": 1, "output": 2}, "estimated_cost": COST}
     record = {

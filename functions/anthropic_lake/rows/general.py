@@ -9,7 +9,14 @@ from typing import Any
 
 from anthropic_lake import strict_json
 from anthropic_lake.rows.arrow import FieldError, Records, naming
-from anthropic_lake.rows.shape import ADDED_FIELDS, LIST, Node, later_paths, shape_of_rows
+from anthropic_lake.rows.shape import (
+    ADDED_FIELDS,
+    LIST,
+    TIME_BUCKET_PATHS,
+    Node,
+    later_paths,
+    shape_of_rows,
+)
 from anthropic_lake.schema.table import Table, field_path
 from anthropic_lake.schema.types import Type
 from anthropic_lake.strict_json import Object
@@ -80,6 +87,8 @@ class GeneralRecords(Records):
         self._collect(by_row, "", known)
         for path, earlier_paths in later_paths(table).items():
             self._collect_beaten(by_row, path, earlier_paths)
+        for name, path in TIME_BUCKET_PATHS.items():
+            self._collect_overridden(by_row, name, path)
         texts: list[str | None] = [None] * count
         for row, fields in by_row.items():
             texts[row] = strict_json.text_of(fields)
@@ -120,6 +129,15 @@ class GeneralRecords(Records):
                 continue
             if strict_json.text_of(value) != strict_json.text_of(winner):
                 by_row.setdefault(row, {})[path] = value
+
+    def _collect_overridden(self, by_row: dict[int, Object], name: str, path: str) -> None:
+        """Collect a shared value for the records that have another one of their own."""
+        shared = self._shared.get(name)
+        if shared is None or not any(self.has(name)):
+            return
+        for row, value in enumerate(self._at(name, None)):
+            if strict_json.text_of(value) != strict_json.text_of(shared):
+                by_row.setdefault(row, {})[path] = shared
 
     def _first_present(self, paths: tuple[str, ...], absent: object) -> list[Any]:
         """Return each record's value at the first of the paths that is present, null or not."""

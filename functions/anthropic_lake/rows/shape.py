@@ -10,6 +10,9 @@ from anthropic_lake.schema.types import JSON, STRING, Type
 ADDED_FIELDS = frozenset({"organization_id", "grouped_by", "bucket_width"})
 """Fields that we add to records, so never unknown."""
 
+TIME_BUCKET_PATHS = {name: f"time_bucket.{name}" for name in ("starting_at", "ending_at")}
+"""Where `extra` keeps a field that records share with their time bucket and one has of its own."""
+
 LIST = "[]"
 """Ending of a name in a path: the field is a list, and the path goes on inside its objects."""
 
