@@ -378,6 +378,30 @@ def test_another_organizations_key_writes_nothing(
     assert lab.run(asset).days_changed == 0
 
 
+@pytest.mark.parametrize("is_named", [True, False], ids=["by the header", "by asking"])
+@pytest.mark.parametrize("problem", ["the open day is refused", "no day can be kept"])
+def test_another_organizations_key_leaves_no_row_where_it_brings_nothing_to_write(
+    lab: Lab, other: AdminApiServer, problem: str, is_named: bool
+) -> None:
+    lab.environment = {"LOOKBACK_DAYS": "0"}
+    lab.run("cost_report")
+    before = everything(lab)
+    other.names_organization = is_named
+    fault = Fault("cost_report", status=400)
+    if problem == "no day can be kept":
+        fault = Fault("cost_report", kind="replace", replace=_without_amounts)
+    other.faults.append(fault)
+    with pytest.raises(NotThisLake):
+        replace(lab, api=other).run("cost_report")
+    assert everything(lab) == before
+
+
+def _without_amounts(page: Json) -> Json:
+    for bucket in page["data"]:
+        bucket["results"] = [{"currency": "USD"}]
+    return page
+
+
 def test_a_lake_learns_whose_it_is_when_the_api_says_so(lab: Lab, other: AdminApiServer) -> None:
     lab.api.names_organization = False
     lab.api.faults.append(Fault("/me", status=403, times=2))

@@ -114,9 +114,20 @@ def sent(asset: Asset, body: bytes) -> Counter[tuple[str, object]]:
         for result in results:
             leaves.update(_expected(asset, result))
         leaves.update(_others(bucket, _BOUNDS, "time_bucket"))
-        if results:
-            leaves.update(_expected(asset, {name: bucket[name] for name in _BOUNDS}))
+        for name in _BOUNDS:
+            leaves.update(_expected_of_bound(asset, name, bucket[name], results))
     return leaves
+
+
+def _expected_of_bound(
+    asset: Asset, name: str, bound: str, results: list[Json]
+) -> Iterator[tuple[str, object]]:
+    """A time bucket's bound: in the column, and in `extra` of a row that has another one."""
+    own = [result.get(name) for result in results]
+    if None in own:
+        yield from _expected(asset, {name: bound})
+    if any(value not in (None, bound) for value in own):
+        yield from _leaves(bound, f"time_bucket.{name}")
 
 
 def _others(fields: Json, known: set[str], place: str) -> Iterator[tuple[str, object]]:
@@ -129,6 +140,7 @@ def _others(fields: Json, known: set[str], place: str) -> Iterator[tuple[str, ob
 def _kept(table: Table, rows: pa.Table) -> Iterator[tuple[str, object]]:
     """Every leaf that the rows hold: its path, and its value."""
     prefix = f"{table.explode}[]." if table.explode else ""
+    first_paths = {column.paths[0] for column in table.all_columns}
     for row in rows.to_pylist():
         for column in table.all_columns:
             value = row[column.name]
@@ -137,7 +149,8 @@ def _kept(table: Table, rows: pa.Table) -> Iterator[tuple[str, object]]:
             if column.name == "extra":
                 yield from _leaves_by_path(json.loads(value, parse_float=Decimal), prefix)
                 continue
-            for path in column.paths:
+            later = (path for path in column.paths if path not in first_paths)
+            for path in (column.paths[0], *later):
                 if column.type is JSON:
                     yield from _leaves(json.loads(value, parse_float=Decimal), prefix + path)
                 else:
@@ -155,27 +168,11 @@ def _expected(asset: Asset, record: Any) -> Iterator[tuple[str, object]]:
     if not record:
         return
     types = _types(asset)
-    left_out = {asset.tables[0].partition_field, *_beaten(asset, record)}
     for path, value in _leaves(record):
         known = path in types or any(name.startswith(f"{path}.") for name in types)
-        if path in left_out or (known and value in _NOTHING):
+        if path == asset.tables[0].partition_field or (known and value in _NOTHING):
             continue
         yield path, _typed(types[path], value) if path in types else value
-
-
-def _beaten(asset: Asset, record: Any) -> Iterator[str]:
-    """The paths whose column takes an earlier one of its paths: the first present wins."""
-    for column in asset.tables[0].all_columns:
-        if len(column.paths) > 1:
-            yield from [path for path in column.paths if _is_at(path, record)][1:]
-
-
-def _is_at(path: str, value: Any) -> bool:
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return False
-        value = value[name]
-    return True
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, object]]:

@@ -175,6 +175,9 @@ def edited(name: str, path: str, value: object) -> bytes:
         ("api_keys", "principal", {"id": "user_1", "type": "user"}),  # of August
         ("api_keys", "principal", {"type": "user_actor", "user_id": "user_1"}),
         ("api_keys", "principal", {"type": "robot", "robot_id": "r_1"}),
+        ("api_keys", "principal", {"user_id": "user_1", "id": "user_2"}),  # one column for both
+        ("api_keys", "principal", {"user_id": None, "id": {"new": "shape"}}),
+        ("api_keys", "workspace_id", "another"),
         ("workspaces", "data_residency", {"allowed_inference_geos": "unrestricted"}),
         ("workspaces", "data_residency", {"allowed_inference_geos": ["us"]}),
         ("usage_report", "cache_creation", MISSING),
@@ -187,6 +190,8 @@ def edited(name: str, path: str, value: object) -> bytes:
         ("usage_report", "bucket/note", {"partial": True}),
         ("usage_report", "bucket/model", "of the time bucket"),
         ("usage_report", "time_bucket", {"note": 1}),
+        ("usage_report", "starting_at", f"{DAY}T12:00:00Z"),
+        ("cost_report", "ending_at", f"{DAY}T12:00:00Z"),
         ("users", "page/truncated", True),
         ("usage_report", "page/warning", {"text": ["a", "b"]}),
         ("claude_code_usage", "page/nothing", None),

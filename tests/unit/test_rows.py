@@ -158,6 +158,42 @@ def test_the_workspace_of_a_key_comes_from_its_scope_where_the_old_field_is_abse
     assert row("api_keys", {"id": "apikey_1", **fields})["workspace_id"] == workspace
 
 
+@pytest.mark.parametrize(
+    ("principal", "identifier", "extra"),
+    [
+        ({"user_id": "u", "id": "u"}, "u", None),
+        ({"user_id": "u", "id": None}, "u", None),
+        ({"user_id": "u", "id": "v"}, "u", {"principal.id": "v"}),
+        ({"user_id": "u", "id": 7}, "u", {"principal.id": 7}),
+        (
+            {"user_id": "u", "service_account_id": "s", "id": "v"},
+            "u",
+            {"principal.service_account_id": "s", "principal.id": "v"},
+        ),
+        ({"service_account_id": "s", "id": "v"}, "s", {"principal.id": "v"}),
+        ({"user_id": None, "id": "v"}, None, {"principal.id": "v"}),
+    ],
+)
+def test_of_a_columns_paths_the_first_present_wins_and_no_other_value_is_lost(
+    principal: Json, identifier: str | None, extra: Json | None
+) -> None:
+    record = {"id": "apikey_1", "principal": principal}
+    found = row("api_keys", record)
+    assert (found["principal_id"], found["extra"] and json.loads(found["extra"])) == (
+        identifier,
+        extra,
+    )
+    assert unknown("api_keys", record) == len(extra or {})
+
+
+def test_a_value_that_another_column_holds_is_not_unknown() -> None:
+    scope = {"type": "workspace", "workspace_id": "wrkspc_1"}
+    record = {"id": "apikey_1", "workspace_id": "wrkspc_2", "scope": scope}
+    found = row("api_keys", record)
+    assert (found["workspace_id"], found["scope_workspace_id"]) == ("wrkspc_2", "wrkspc_1")
+    assert (found["extra"], unknown("api_keys", record)) == (None, 0)
+
+
 @pytest.mark.parametrize("created_by", [None, {"id": "user_1", "type": "user"}])
 def test_a_key_may_have_no_creator(created_by: Json | None) -> None:
     found = row("api_keys", {"id": "apikey_1", "created_by": created_by})
@@ -244,6 +280,35 @@ def test_extra_keeps_numbers_exact() -> None:
 def test_a_field_that_is_shared_and_unknown_is_in_every_rows_extra() -> None:
     found = rows("usage_report", {}, {}, **DAY, note="partial")
     assert [each["extra"] for each in found] == ['{"note":"partial"}'] * 2
+
+
+@pytest.mark.parametrize(
+    ("own", "starting_at", "extra"),
+    [
+        ({}, DAY["starting_at"], None),
+        ({"starting_at": None}, DAY["starting_at"], None),
+        ({"starting_at": DAY["starting_at"]}, DAY["starting_at"], None),
+        (
+            {"starting_at": "2026-11-01T06:00:00Z"},
+            "2026-11-01T06:00:00Z",
+            {"time_bucket.starting_at": DAY["starting_at"]},
+        ),
+        (
+            {"starting_at": "2026-11-01T06:00:00Z", "ending_at": "2026-11-01T07:00:00Z"},
+            "2026-11-01T06:00:00Z",
+            {f"time_bucket.{name}": bound for name, bound in DAY.items()},
+        ),
+    ],
+)
+def test_a_time_buckets_bound_that_a_row_overrides_is_in_its_extra(
+    own: Json, starting_at: str, extra: Json | None
+) -> None:
+    found, neighbour = rows("usage_report", own, {"model": "m"}, **DAY)
+    assert found["starting_at"] == datetime.fromisoformat(starting_at)
+    assert (found["extra"] and json.loads(found["extra"])) == extra
+    assert neighbour["extra"] is None
+    records = GeneralRecords([own], DAY)
+    assert to_arrow(BY_NAME["usage_report"], records)[1] == len(extra or {})
 
 
 def test_open_tools_stay_in_the_map_and_are_not_unknown() -> None:

@@ -140,16 +140,18 @@ SAMPLES: dict[Type, Callable[[int], Any]] = {
 
 
 def _paths(table: Table) -> list[tuple[str, Column]]:
-    """The places of a record's own values, at the first of the alternatives each."""
+    """The places of a record's own values, all that a column may take its value from."""
     whole = {column.paths[0] for column in table.all_columns if column.type is JSON}
-    return [
-        (column.paths[0], column)
+    columns = {
+        path: column
         for column in table.all_columns
+        for path in column.paths
         if column.name != "extra"
-        and "[]" not in column.paths[0]
+        and "[]" not in path
         and not column.usd_where
-        and column.paths[0].partition(".")[0] not in whole - {column.paths[0]}
-    ]
+        and path.partition(".")[0] not in whole - {path}
+    }
+    return list(columns.items())
 
 
 @st.composite

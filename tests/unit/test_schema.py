@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from anthropic_lake.assets import ASSETS
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import INTEGER, MONEY, STRING, TIMESTAMP
 
@@ -39,3 +40,10 @@ def test_a_column_stands_at_its_name_or_at_its_paths(
     path: str | tuple[str, ...], paths: tuple[str, ...]
 ) -> None:
     assert Column("size", INTEGER, "Size.", path=path).paths == paths
+
+
+def test_a_table_of_list_elements_has_one_path_a_column() -> None:
+    """An element inherits what it lacks from its record, by the column's one path."""
+    tables = [table for asset in ASSETS.values() for table in asset.tables if table.explode]
+    assert tables
+    assert {len(column.paths) for table in tables for column in table.all_columns} == {1}

@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.assets import ASSETS, Asset
-from anthropic_lake.errors import ApiError, BadRequest, ContractBroken, StorageError
+from anthropic_lake.errors import (
+    ApiError,
+    BadRequest,
+    ContractBroken,
+    DeadlineReached,
+    StorageError,
+)
 from anthropic_lake.lake.layout import object_key
 from anthropic_lake.lake.ledger import Ledger
+from anthropic_lake.lake.objects import Head
 from anthropic_lake.lake.watermark import Watermarks
 from anthropic_lake.sync.backfill import items
 from anthropic_lake.sync.days import sync
@@ -325,6 +332,26 @@ def test_a_run_that_is_out_of_time_stops_between_days_and_the_next_goes_on(asset
     assert world.watermark == date(2026, 10, 3)
     assert world.sync().status == "succeeded"
     assert world.watermark == date(2026, 10, 4)
+
+
+class Untouchable(MemoryLake):
+    """A lake that nobody may look at."""
+
+    def head(self, key: str) -> Head | None:
+        raise AssertionError(key)
+
+
+@DATED
+def test_a_run_without_time_looks_at_no_object(asset: Asset) -> None:
+    """Heads of a page's days take seconds that it does not have."""
+    world = World(asset, lake=Untouchable())
+    window = due_window(
+        asset, world.history, world.now, WindowRules(HISTORY_START, LOOKBACK_DAYS, SETTLE)
+    )
+    api = talk(world.answer, asset=asset.name, time_left=lambda: 0).api
+    with pytest.raises(DeadlineReached):
+        sync(world.job(window, api, Run("1", asset.name, "schedule", world.now)))
+    assert world.asked == []
 
 
 @DATED

@@ -16,7 +16,7 @@ from anthropic_lake.rows.arrow import FieldError, to_arrow
 from anthropic_lake.rows.general import GeneralRecords
 from anthropic_lake.rows.typed import typed_records
 from anthropic_lake.schema.table import Column, Table
-from anthropic_lake.schema.types import JSON, STRING
+from anthropic_lake.schema.types import INTEGER, JSON, MONEY, STRING, TIMESTAMP
 from tests.unit.test_rows_properties import records
 
 Tables = tuple[Table, ...]
@@ -111,6 +111,11 @@ def test_the_rows_of_a_report_take_the_fast_way() -> None:
     assert agree(USAGE, [compact(COUNTERS)] * 3, {**DAY, "organization_id": "org-1"})
 
 
+@pytest.mark.parametrize("bound", [None, DAY["starting_at"], "2026-11-01T06:00:00Z"])
+def test_a_row_with_a_start_of_its_own_takes_the_general_way(bound: str | None) -> None:
+    assert not agree(USAGE, [compact(COUNTERS), compact(COUNTERS | {"starting_at": bound})], DAY)
+
+
 def test_the_records_of_claude_code_take_the_fast_way() -> None:
     spent = {"tokens": {"input": 1, "output": 2}, "estimated_cost": COST}
     record = {
@@ -129,6 +134,78 @@ def test_the_rows_of_costs_take_the_fast_way() -> None:
     record = {"currency": "USD", "amount": "123.4567890123", "workspace_id": None, "model": "m"}
     shared = {**DAY, "organization_id": "org-1", "grouped_by": "workspace_id"}
     assert agree(ASSETS["cost_report"].tables, [compact(record)] * 3, shared)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_fast"),
+    [
+        ({"workspace_id": "w", "scope": {"type": "workspace", "workspace_id": "w"}}, True),
+        ({"workspace_id": None, "scope": {"type": "workspace", "workspace_id": "w"}}, True),
+        ({"scope": {"workspace_id": "w"}, "principal": None}, True),
+        ({"principal": {"type": "user_actor", "user_id": "u"}}, True),
+        ({"principal": {"type": "service_account", "id": "s"}}, True),
+        ({"principal": {"user_id": None, "service_account_id": None, "id": None}}, True),
+        ({"principal": {"user_id": "u", "id": "u"}}, True),
+        ({"principal": {"user_id": "u", "id": "v"}}, False),
+        ({"principal": {"user_id": None, "id": "v"}}, False),
+        ({"principal": {"service_account_id": "s", "id": "v"}}, False),
+    ],
+)
+def test_api_keys_take_the_fast_way_unless_a_value_would_be_lost(
+    fields: dict[str, Any], is_fast: bool
+) -> None:
+    keys = [compact({"id": "apikey_1", **fields}), compact({"id": "apikey_2"})]
+    assert agree(ASSETS["api_keys"].tables, keys, {"organization_id": "org-1"}) is is_fast
+
+
+SEVERAL = Table(
+    "several",
+    "A table whose columns have several paths.",
+    key=(Column("text", STRING, "Text.", path=("a.text", "text", "b.text")),),
+    columns=(
+        Column("number", INTEGER, "Number.", path=("number", "a.number")),
+        Column("cents", MONEY, "Money.", path=("b.cents", "cents")),
+        Column("whole", JSON, "JSON.", path=("whole", "b.whole")),
+        Column("time", TIMESTAMP, "Time.", path=("time", "a.time")),
+        Column("b_text", STRING, "A path that is another column's, too.", path="b.text"),
+    ),
+)
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "text": texts,
+    "number": st.sampled_from([None, 1, 2]),
+    "cents": st.sampled_from([None, 1, "1", "1.0", "2"]),
+    "whole": st.sampled_from([None, 1, True, [1], {"k": 1}, {"k": True}]),
+    "time": st.sampled_from([None, "2026-11-01T00:00:00Z", "2026-11-01T01:00:00+01:00"]),
+}
+
+
+def fields(*names: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects that have any of the fields, with values of their own."""
+    return st.fixed_dictionaries({}, optional={name: FIELDS[name] for name in names})
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda own, inner: own | inner,
+            fields("text", "number", "cents", "whole", "time"),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "a": st.none() | fields("text", "number", "time"),
+                    "b": st.none() | fields("text", "cents", "whole"),
+                },
+            ),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from([{}, {"text": None}, {"text": "shared"}, {"number": 3}]),
+)
+def test_columns_with_several_paths_are_read_the_same_both_ways(
+    found: list[dict[str, Any]], shared: dict[str, Any]
+) -> None:
+    agree((SEVERAL,), list(map(compact, found)), shared)
 
 
 def test_a_rounded_estimate_takes_the_general_way_and_one_that_fits_does_not() -> None:

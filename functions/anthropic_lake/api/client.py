@@ -151,12 +151,16 @@ class AdminApi:
                 self._renewed = True
             self.retries += 1
 
-    def _wait_for_pace(self, seconds: float) -> None:
-        """Wait, or raise DeadlineReached if the run ends before."""
+    def require_time(self, seconds: float = 0.0) -> None:
+        """Raise DeadlineReached if the run has no more time than this."""
         if seconds >= self._time_left():
             raise DeadlineReached(
                 f"{self._asset}: the time of the run ended; the next run goes on from here"
             )
+
+    def _wait_for_pace(self, seconds: float) -> None:
+        """Wait, or raise DeadlineReached if the run ends before."""
+        self.require_time(seconds)
         if seconds:
             self._sleep(seconds)
 

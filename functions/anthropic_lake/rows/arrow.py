@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 from msgspec import UNSET
 
-from anthropic_lake.rows.shape import LIST, Node, shape_of_rows
+from anthropic_lake.rows.shape import LIST
 from anthropic_lake.schema.table import EXTRA, Column, Table
 from anthropic_lake.schema.types import STRING, Type
 
@@ -70,7 +70,7 @@ class FieldReader(ABC):
         """
 
     @abstractmethod
-    def extras(self, known: Node) -> tuple[list[str | None], int]:
+    def extras(self, table: Table) -> tuple[list[str | None], int]:
         """Return the JSON text of each row's unknown fields, and the number of these fields."""
 
 
@@ -123,7 +123,7 @@ def to_arrow(table: Table, records: Records) -> tuple[pa.Table, int]:
         FieldError: A value has a wrong type, or a required one is missing.
     """
     reader = _Exploded(records, table.explode) if table.explode else records
-    extras, unknown_fields = reader.extras(shape_of_rows(table))
+    extras, unknown_fields = reader.extras(table)
     arrays = [
         pa.array(extras, pa.string()) if column is EXTRA else reader.array(column)
         for column in table.all_columns
@@ -198,9 +198,9 @@ class _Exploded(FieldReader):
             for own_value, inherited_value, is_own in zip(own, inherited, has_own, strict=True)
         ]
 
-    def extras(self, known: Node) -> tuple[list[str | None], int]:
+    def extras(self, table: Table) -> tuple[list[str | None], int]:
         """Return those of the elements."""
-        return self._elements.extras(known)
+        return self._elements.extras(table)
 
     def _has(self, name: str) -> list[bool]:
         """Return for each element whether it has a field itself."""

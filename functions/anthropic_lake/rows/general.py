@@ -9,8 +9,15 @@ from typing import Any
 
 from anthropic_lake import strict_json
 from anthropic_lake.rows.arrow import FieldError, Records, naming
-from anthropic_lake.rows.shape import ADDED_FIELDS, LIST, Node
-from anthropic_lake.schema.table import field_path
+from anthropic_lake.rows.shape import (
+    ADDED_FIELDS,
+    LIST,
+    TIME_BUCKET_PATHS,
+    Node,
+    later_paths,
+    shape_of_rows,
+)
+from anthropic_lake.schema.table import Table, field_path
 from anthropic_lake.schema.types import Type
 from anthropic_lake.strict_json import Object
 
@@ -52,7 +59,7 @@ class GeneralRecords(Records):
             if f"{LIST}." in paths[0]:
                 self._values[paths] = self.combined(type_, paths[0])
             else:
-                values = self._first_present(paths)
+                values = self._first_present(paths, None)
                 self._values[paths] = _converted(type_, self._within + paths[0], values)
         return self._values[paths]
 
@@ -71,13 +78,17 @@ class GeneralRecords(Records):
             self._elements[name] = GeneralRecords(objects, within=f"{name}{LIST}.")
         return self._elements[name]
 
-    def extras(self, known: Node) -> tuple[list[str | None], int]:
-        """Collect what is not known, at any depth, and numbers that their columns round."""
-        count = len(self._objects[""])
+    def extras(self, table: Table) -> tuple[list[str | None], int]:
+        """Collect what no column holds, at any depth, and numbers that their columns round."""
+        count, known = len(self._objects[""]), shape_of_rows(table)
         unknown_names = self._shared.keys() - known.children.keys() - ADDED_FIELDS
         shared = {name: self._shared[name] for name in unknown_names}
         by_row = {row: dict(shared) for row in range(count if shared else 0)}
         self._collect(by_row, "", known)
+        for path, earlier_paths in later_paths(table).items():
+            self._collect_beaten(by_row, path, earlier_paths)
+        for name, path in TIME_BUCKET_PATHS.items():
+            self._collect_overridden(by_row, name, path)
         texts: list[str | None] = [None] * count
         for row, fields in by_row.items():
             texts[row] = strict_json.text_of(fields)
@@ -108,12 +119,32 @@ class GeneralRecords(Records):
             if exact is not None and Decimal(exact) != value:
                 by_row.setdefault(row, {})[path] = exact
 
-    def _first_present(self, paths: tuple[str, ...]) -> list[Any]:
-        """Return each record's value at the first of the paths that is present, else None."""
+    def _collect_beaten(
+        self, by_row: dict[int, Object], path: str, earlier_paths: tuple[str, ...]
+    ) -> None:
+        """Collect the values at a path whose column holds another one, of an earlier path."""
+        winners = self._first_present(earlier_paths, _ABSENT)
+        for row, (value, winner) in enumerate(zip(self._at(path, None), winners, strict=True)):
+            if value is None or winner is _ABSENT:
+                continue
+            if strict_json.text_of(value) != strict_json.text_of(winner):
+                by_row.setdefault(row, {})[path] = value
+
+    def _collect_overridden(self, by_row: dict[int, Object], name: str, path: str) -> None:
+        """Collect a shared value for the records that have another one of their own."""
+        shared = self._shared.get(name)
+        if shared is None or not any(self.has(name)):
+            return
+        for row, value in enumerate(self._at(name, None)):
+            if strict_json.text_of(value) != strict_json.text_of(shared):
+                by_row.setdefault(row, {})[path] = shared
+
+    def _first_present(self, paths: tuple[str, ...], absent: object) -> list[Any]:
+        """Return each record's value at the first of the paths that is present, null or not."""
         if len(paths) == 1:
-            return self._at(paths[0], None)
+            return self._at(paths[0], absent)
         candidates = zip(*(self._at(path, _ABSENT) for path in paths), strict=True)
-        return [next((v for v in values if v is not _ABSENT), None) for values in candidates]
+        return [next((v for v in values if v is not _ABSENT), absent) for values in candidates]
 
     def _at(self, path: str, absent: object) -> list[Any]:
         """Return each record's value at one path; a null field takes the shared value."""

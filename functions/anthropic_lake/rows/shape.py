@@ -1,6 +1,6 @@
 """The shape of records: which fields, at any depth, the tables know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -9,6 +9,9 @@ from anthropic_lake.schema.types import JSON, STRING, Type
 
 ADDED_FIELDS = frozenset({"organization_id", "grouped_by", "bucket_width", "data_refreshed_at"})
 """Fields that we add to records, so never unknown."""
+
+TIME_BUCKET_PATHS = {name: f"time_bucket.{name}" for name in ("starting_at", "ending_at")}
+"""Where `extra` keeps a field that records share with their time bucket and one has of its own."""
 
 LIST = "[]"
 """Ending of a name in a path: the field is a list, and the path goes on inside its objects."""
@@ -61,6 +64,22 @@ def shape_of_records(tables: tuple[Table, ...]) -> Node:
             if path not in own:
                 _add(root, prefix + path, type_)
     return root
+
+
+@cache
+def later_paths(table: Table) -> Mapping[str, tuple[str, ...]]:
+    """Return the paths that only a column with several paths reads, and not as its first one.
+
+    Each comes with the earlier paths of its column: where one of these is present, the value at
+    the later path is in no column.
+    """
+    first_paths = {column.paths[0] for column in table.all_columns}
+    return {
+        path: column.paths[:number]
+        for column in table.all_columns
+        for number, path in enumerate(column.paths)
+        if path not in first_paths
+    }
 
 
 def _paths(table: Table) -> Iterator[tuple[str, Type]]:

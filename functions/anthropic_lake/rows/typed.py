@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 
 from anthropic_lake import strict_json
 from anthropic_lake.rows.arrow import Records, column_array, naming
-from anthropic_lake.rows.shape import ADDED_FIELDS, LIST, Node, shape_of_records
+from anthropic_lake.rows.shape import ADDED_FIELDS, LIST, Node, later_paths, shape_of_records
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import Type
 
@@ -47,7 +47,9 @@ def typed_records(
             return None
     except (ValueError, RecursionError):
         return None
-    return _TypedRecords(typed, records, shared)
+    typed_records = _TypedRecords(typed, records, shared)
+    is_whole = all(typed_records.are_held_by(table) for table in tables if not table.explode)
+    return typed_records if is_whole else None
 
 
 class _TypedRecords(Records):
@@ -67,29 +69,38 @@ class _TypedRecords(Records):
         self._shared = shared
         self._by_path = dict(_columns(shape, records))
         self._elements: dict[str, _TypedRecords] = {}
-        self._converted: dict[str, list[Any]] = {}
+        self._converted: dict[tuple[str, ...], list[Any]] = {}
 
     def array(self, column: Column) -> pa.Array:
         """Repeat what is shared."""
         path = column.paths[0]
-        if path in self._by_path or path not in self._shared:
+        if path in self._by_path or self._shared.get(path) is None:
             return super().array(column)
         (scalar,) = column_array(column, [self._shared[path]])
         return pa.repeat(scalar, self._count)
 
     def values(self, type_: Type, paths: tuple[str, ...]) -> Sequence[Any]:
         """Return the values as they are; those that have to be converted are converted once."""
-        (path,) = paths
-        is_combined = f"{LIST}." in path
+        is_combined = f"{LIST}." in paths[0]
         if not is_combined and type_.convert_typed is None:
-            return self._at(path)
-        if path not in self._converted:
-            self._converted[path] = (
-                self.combined(type_, path) if is_combined else self._convert(type_, path)
+            return self._first_present(paths)
+        if paths not in self._converted:
+            self._converted[paths] = (
+                self.combined(type_, paths[0]) if is_combined else self._convert(type_, paths)
             )
-        return self._converted[path]
+        return self._converted[paths]
 
-    def extras(self, known: Node) -> tuple[list[str | None], int]:  # noqa: ARG002
+    def are_held_by(self, table: Table) -> bool:
+        """Return whether no value is lost for another one at an earlier path of its column."""
+        return all(
+            value is None or value is UNSET or winner is UNSET or value == winner
+            for path, earlier_paths in later_paths(table).items()
+            for value, winner in zip(
+                self._at(path), self._first_present(earlier_paths), strict=True
+            )
+        )
+
+    def extras(self, table: Table) -> tuple[list[str | None], int]:  # noqa: ARG002
         """Return none: all that the records hold is known."""
         return [None] * self._count, 0
 
@@ -109,20 +120,30 @@ class _TypedRecords(Records):
             self._elements[name] = _TypedRecords(self._shape.objects[name], objects, {})
         return self._elements[name]
 
+    def _first_present(self, paths: tuple[str, ...]) -> Sequence[Any]:
+        """Return the values at the first of the paths that is present, null or not."""
+        first, *later = map(self._at, paths)
+        for values in later:
+            first = [
+                other if value is UNSET else value
+                for value, other in zip(first, values, strict=True)
+            ]
+        return first
+
     def _at(self, path: str) -> Sequence[Any]:
         """Return the values at a path; a null or absent field takes the shared value."""
         values, shared = self._by_path.get(path), self._shared.get(path)
         if values is None:
-            return [shared] * self._count
+            return [UNSET if shared is None else shared] * self._count
         if shared is None:
             return values
         return [shared if value is None or value is UNSET else value for value in values]
 
-    def _convert(self, type_: Type, path: str) -> list[Any]:
+    def _convert(self, type_: Type, paths: tuple[str, ...]) -> list[Any]:
         """Return converted values: money and JSON are read from their texts."""
         assert type_.convert_typed  # noqa: S101  asked before
-        with naming(path, type_):
-            return list(map(type_.convert_typed, self._at(path)))
+        with naming(paths[0], type_):
+            return list(map(type_.convert_typed, self._first_present(paths)))
 
 
 @dataclass(frozen=True)
@@ -150,11 +171,8 @@ def _decoder(struct: type[Struct]) -> Callable[[strict_json.Text], list[Any]]:
 def _typed_shape(tables: tuple[Table, ...], shared: frozenset[str]) -> _Shape | None:
     """Return the type of the records that tables are made of, without what only they share.
 
-    None where a value may stand at one of several paths, or where an object that a JSON column
-    keeps has plain values as columns, too.
+    None where an object that a JSON column keeps has plain values as columns, too.
     """
-    if any(len(column.paths) > 1 for table in tables for column in table.all_columns):
-        return None
     root = shape_of_records(tables)
     own = {name: child for name, child in root.children.items() if name not in shared}
     return _shape_of(tables[0].name, Node(children=own))

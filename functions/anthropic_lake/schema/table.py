@@ -16,7 +16,8 @@ class Column:
         name: Name of the column: the API's own, nested objects joined with `_`.
         type: Its rung of the type ladder.
         comment: Meaning, unit, and what null means; shown in every catalog.
-        path: Dotted path in the JSON (default: the name), or several: the first present wins.
+        path: Dotted path in the JSON (default: the name), or several: the first present wins, null
+            or not, and `extra` keeps another value at a later one that no other column reads.
             `list[].field` stands for the sum over a list (of numbers), or for the one value that
             all elements share (of text), null when they differ.
         required: A missing value fails the run.
@@ -75,7 +76,8 @@ class Table:
         key: The columns that identify a row, which is also the sort order.
         columns: The other columns but organization_id and extra.
         later_columns: Columns added after the first release; they stand after extra.
-        explode: Name of the list in each record whose elements are this table's rows.
+        explode: Name of the list in each record whose elements are this table's rows; its columns
+            have one path each.
         partition_field: Field of a record that repeats the partition's day and is left out.
         organization_field: Field of a record that names its organization.
     """

@@ -104,6 +104,7 @@ class _Sync:
                 self._job.run.succeeded("partial")
                 break
         else:
+            self._admit()  # a run without a day, too
             self._forget_unfinished()
             self._judge_lag()
             self._extend_history()
@@ -117,6 +118,7 @@ class _Sync:
         """Write and record some days, and return whether there was time for all of them."""
         try:
             is_whole = self._sync_segment(start, end)
+            self._admit()  # a run that found nothing to write leaves its row, too
         except BaseException:
             with suppress(LakeError):  # the error of the run matters more
                 self._settle()
@@ -145,6 +147,7 @@ class _Sync:
         """Write some days, and return whether there was time for all of them."""
         if self._report_end and start < self._window.complete_end:
             start = min(start, self._report_end.end)  # days that did not come by then
+        self._job.api.require_time()  # a look at a page's days takes seconds
         look = self._writer.look(start, end)
         for item in self._gather(start, end):
             self._take(item, look)
@@ -200,7 +203,7 @@ class _Sync:
         self._job.progress(day)
 
     def _admit(self) -> None:
-        """Let the key's data in, before the first thing is written."""
+        """Let the key's data in, before the first thing of the run is written."""
         if not self._is_admitted:
             self._job.admit()
             self._is_admitted = True
