@@ -1,7 +1,7 @@
 """The assets: one declarative definition each, and the registry of all of them."""
 
 from anthropic_lake.assets.api_keys import API_KEYS
-from anthropic_lake.assets.asset import Asset, Kind, TimeBuckets
+from anthropic_lake.assets.asset import Asset, FanOut, Kind, TimeBuckets
 from anthropic_lake.assets.claude_code_usage import CLAUDE_CODE_USAGE
 from anthropic_lake.assets.cost_report import COST_REPORT
 from anthropic_lake.assets.invites import INVITES
@@ -27,4 +27,4 @@ ASSETS = {
 }
 """Every asset by its name."""
 
-__all__ = ["ASSETS", "USAGE_REPORT", "Asset", "Kind", "TimeBuckets"]
+__all__ = ["ASSETS", "USAGE_REPORT", "Asset", "FanOut", "Kind", "TimeBuckets"]
