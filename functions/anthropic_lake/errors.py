@@ -181,6 +181,10 @@ class NotFound(ApiError):
     """404: the resource does not exist, or no longer exists."""
 
 
+class CursorExpired(ApiError):
+    """410: the token of the next page has expired; the walk has to start again."""
+
+
 class NotOffered(ApiError):
     """The organization does not have the endpoint, which not all have; the next run asks again."""
 

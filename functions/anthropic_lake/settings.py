@@ -8,7 +8,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from anthropic_lake.api.connection import BASE_URL, is_loopback
-from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
+from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.errors import SettingsError
 from anthropic_lake.utc import parse_day
 
@@ -83,7 +83,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """
     reader = _Reader(environment)
     settings = Settings(
-        assets=ASSETS | {USAGE_REPORT.name: reader.usage_report()},
+        assets={name: reader.grouped(asset) for name, asset in ASSETS.items()},
         base_url=reader.value("ANTHROPIC_BASE_URL", BASE_URL, _base_url),
         data_bucket=reader.value("DATA_BUCKET", "", str),
         data_prefix=reader.value("DATA_PREFIX", "", str),
@@ -97,7 +97,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         memory_bytes=reader.value("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", None, _mebibytes),
     )
     if reader.problems:
-        raise SettingsError("the settings cannot be used: " + "; ".join(reader.problems))
+        problems = "; ".join(dict.fromkeys(reader.problems))  # two assets may share a setting
+        raise SettingsError(f"the settings cannot be used: {problems}")
     return settings
 
 
@@ -119,17 +120,19 @@ class _Reader:
             self.problems.append(f"{name}: {error}")
             return default
 
-    def usage_report(self) -> Asset:
-        """Return the usage report with the grouping and the time buckets of the settings."""
-        assert USAGE_REPORT.time_buckets  # noqa: S101  it is a report of time buckets
-        default = USAGE_REPORT.time_buckets
-        group_by = self.value("USAGE_GROUP_BY", default.group_by, _comma_separated)
-        width = self.value("USAGE_BUCKET_WIDTH", default.width, str)
+    def grouped(self, asset: Asset) -> Asset:
+        """Return an asset with the grouping and the time buckets of the settings, if it has any."""
+        default = asset.time_buckets
+        if default is None or default.settings is None:
+            return asset
+        of_group_by, of_width = default.settings
+        group_by = self.value(of_group_by, default.group_by, _comma_separated)
+        width = self.value(of_width, default.width, str)
         try:
-            return USAGE_REPORT.grouped(group_by, width)
+            return asset.grouped(group_by, width)
         except SettingsError as error:
-            self.problems.append(f"USAGE_GROUP_BY or USAGE_BUCKET_WIDTH: {error}")
-            return USAGE_REPORT
+            self.problems.append(f"{of_group_by} or {of_width}: {error}")
+            return asset
 
 
 def _schedules_at_once(assets: Iterable[Asset]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from anthropic_lake.api.client import AdminApi
-from anthropic_lake.assets import ASSETS, Asset
+from anthropic_lake.assets import ASSETS, Asset, Kind
 from anthropic_lake.errors import ApiError, LakeError
 from anthropic_lake.extract.batch import AnswerFields, Extracted
 from anthropic_lake.extract.extraction import Extraction
@@ -29,6 +29,7 @@ DAY = date(2026, 11, 20)
 Json = dict[str, Any]
 _PAGING = {"data", "has_more", "next_page", "first_id", "last_id"}
 _BOUNDS = {"starting_at", "ending_at"}
+_REFRESHED = "data_refreshed_at"
 _NOTHING = [("NoneType", None), ("dict", "{}"), ("list", "[]")]
 
 
@@ -98,15 +99,17 @@ def sent(asset: Asset, body: bytes) -> Counter[tuple[str, object]]:
     answer = json.loads(body, parse_float=Decimal)
     if asset.name == "organization":
         return Counter(_expected(asset, answer))
-    leaves.update(_others(answer, _PAGING, "page"))
+    in_buckets, timed = (asset.kind is kind for kind in (Kind.TIME_BUCKETS, Kind.TIMED_ROWS))
+    leaves.update(_others(answer, _PAGING | ({_REFRESHED} if timed else set()), "page"))
+    shared = {_REFRESHED: answer.get(_REFRESHED)} if timed else {}
     records = [
-        Counter(_expected(asset, record)) for record in answer["data"] if not asset.time_buckets
+        Counter(_expected(asset, shared | record)) for record in answer["data"] if not in_buckets
     ]
     if not asset.kind.dated:  # equal records of a snapshot are one row
         records = [record for n, record in enumerate(records) if record not in records[:n]]
     for record in records:
         leaves.update(record)
-    for bucket in answer["data"] if asset.time_buckets else []:
+    for bucket in answer["data"] if in_buckets else []:
         results = bucket.pop("results")
         for result in results:
             leaves.update(_expected(asset, result))
@@ -225,6 +228,50 @@ def _typed(kind: Type, exact: Any) -> object:
     return _exact(int(value) if kind is INTEGER else value)
 
 
+_BUCKET = {
+    "starting_at": f"{DAY}T00:00:00Z",
+    "ending_at": f"{DAY + timedelta(days=1)}T00:00:00Z",
+}
+_ACTORS: list[Json | None] = [
+    {
+        "type": "user_actor",
+        "user_id": "user_01",
+        "email_address": "ada@example.com",
+        "name": "Ada",
+        "deleted": False,
+    },
+    {
+        "type": "federated_actor",
+        "provider": {"type": "gcp", "project_number": "1234"},
+        "subject": "serviceAccount:ci@example.iam.gserviceaccount.com",
+    },
+    None,
+]
+_GROUPS = [
+    {
+        "actor": actor,
+        "actor_type": None,
+        "api_key_id": "apikey_01",
+        "workspace_id": "wrkspc_01",
+        "model": "claude-opus-5-5",
+        "product": "messages_api",
+        "inference_geo": None,
+        "organization_id": None,
+    }
+    for actor in _ACTORS
+]
+_COST = {"amount": "12.345678", "list_amount": "13.5", "currency": "USD", "requests": None}
+_USAGE = {
+    "uncached_input_tokens": 5,
+    "cache_read_input_tokens": 6,
+    "cache_creation": {"ephemeral_5m_input_tokens": 7, "ephemeral_1h_input_tokens": 8},
+    "output_tokens": 9,
+    "total_tokens": 35,
+    "server_tool_use": {"web_search_requests": 1},
+    "requests": 3,
+}
+
+
 def samples() -> dict[str, Json]:
     """A page of each asset as the simulator has it, with at most three records."""
     organization = Organization.invent(today=DAY, days=2, people=3, workspaces=2)
@@ -242,6 +289,15 @@ def samples() -> dict[str, Json]:
     pages: dict[str, Json] = {
         name: {"data": found[:3], "has_more": False, "next_page": None, "last_id": None}
         for name, found in lists.items()
+    }
+    pages |= {
+        f"analytics_{name}": {
+            "data": [{**_BUCKET, "group": group, name: figures} for group in _GROUPS],
+            "has_more": False,
+            "next_page": None,
+            _REFRESHED: f"{DAY + timedelta(days=1)}T04:00:00Z",
+        }
+        for name, figures in (("cost", _COST), ("usage", _USAGE))
     }
     me = {"id": organization.id, "type": "organization", "name": organization.name}
     return {"organization": me} | pages

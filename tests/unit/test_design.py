@@ -106,6 +106,22 @@ def test_the_date_comes_from_the_key_and_never_from_a_file() -> None:
             ["claude_code_usage", "claude_code_model_usage"],
             {},
         ),
+        (
+            "analytics_usage",
+            Kind.TIMED_ROWS,
+            Paging.TOKEN_ALONE,
+            "analytics/usage",
+            ["analytics_usage"],
+            {},
+        ),
+        (
+            "analytics_cost",
+            Kind.TIMED_ROWS,
+            Paging.TOKEN_ALONE,
+            "analytics/cost",
+            ["analytics_cost"],
+            {},
+        ),
     ],
 )
 def test_an_asset_is_asked_for_as_the_design_says(
@@ -141,8 +157,8 @@ def test_only_these_assets_are_asked_for_workspace_by_workspace() -> None:
     assert {name for name, asset in ASSETS.items() if asset.fan_out} == {"workspace_members"}
 
 
-def test_there_are_nine_assets() -> None:
-    assert len(ASSETS) == 9
+def test_there_are_eleven_assets() -> None:
+    assert len(ASSETS) == 11
     assert all(name == asset.name for name, asset in ASSETS.items())
 
 
@@ -157,6 +173,10 @@ def test_there_are_nine_assets() -> None:
         ),
         ("cost_report", {"workspace_id", "description"}, "1d", 30),
         ("claude_code_usage", None, None, 3),
+        *(
+            (name, {"actor", "api_key_id", "workspace_id", "model", "product"}, "1d", 30)
+            for name in ("analytics_usage", "analytics_cost")
+        ),
     ],
 )
 def test_a_dated_asset_has_the_grouping_and_lookback_of_the_design(
@@ -183,6 +203,17 @@ def test_every_dimension_that_can_be_grouped_by_is_a_column(
     assert shape
     assert set(columns) <= set(shape.dimensions)
     assert set(shape.dimensions) <= set(BY_NAME[dimension].schema.names)
+
+
+@pytest.mark.parametrize("name", ["analytics_usage", "analytics_cost"])
+def test_every_dimension_of_analytics_is_a_column(name: str) -> None:
+    shape = ASSETS[name].time_buckets
+    assert shape
+    assert len(shape.dimensions) == 20
+    paths = {path for column in BY_NAME[name].key for path in column.paths}
+    for dimension in (*shape.dimensions, *shape.always_by):
+        is_object = any(path.startswith(f"group.{dimension}.") for path in paths)
+        assert is_object or f"group.{dimension}" in paths
 
 
 def _each_column() -> list[tuple[Table, str]]:

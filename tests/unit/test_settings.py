@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import SettingsError
 from anthropic_lake.settings import read_settings
 from anthropic_lake.utc import instant, parse_day
@@ -27,7 +28,7 @@ def test_absent_and_blank_settings_are_the_documented_defaults(
     assert settings.requests_per_minute == 60
     assert settings.backfill_concurrency == 2
     assert settings.memory_bytes is None
-    assert len(settings.assets) == 9
+    assert len(settings.assets) == len(ASSETS)
 
 
 def test_settings_are_read() -> None:
@@ -43,6 +44,8 @@ def test_settings_are_read() -> None:
             "SETTLE_HOURS": "12",
             "USAGE_GROUP_BY": " model , workspace_id,speed",
             "USAGE_BUCKET_WIDTH": "1h",
+            "ANALYTICS_GROUP_BY": "actor,model",
+            "ANALYTICS_BUCKET_WIDTH": "1h",
             "REQUESTS_PER_MINUTE": "6",
             "BACKFILL_CONCURRENCY": "3",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
@@ -58,6 +61,11 @@ def test_settings_are_read() -> None:
     assert shape
     assert (shape.group_by, shape.width) == (("model", "workspace_id", "speed"), "1h")
     assert shape.grouped_by == "model,speed,workspace_id"
+    cost, usage = (settings.asset(f"analytics_{name}").time_buckets for name in ("cost", "usage"))
+    assert cost
+    assert usage
+    assert (cost.width, cost.grouped_by) == ("1h", "actor,cost_type,model,token_type")
+    assert (usage.width, usage.grouped_by) == ("1h", "actor,model")
 
 
 def test_all_problems_are_in_one_message() -> None:
@@ -115,6 +123,30 @@ def test_a_value_that_cannot_be_used_is_named_with_its_setting(setting: str, val
 )
 def test_a_grouping_that_the_api_would_refuse_is_refused_here(group_by: str, message: str) -> None:
     assert message in problem(USAGE_GROUP_BY=group_by)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ANALYTICS_GROUP_BY": "actor,model,product,speed,agent_id,session_id"}, "at most 5"),
+        ({"ANALYTICS_GROUP_BY": "actor,token_type"}, "cannot group by 'token_type'"),
+        (
+            {"ANALYTICS_GROUP_BY": "claude_tag_user_id,rbac_group_id"},
+            "cannot group by rbac_group_id and claude_tag_user_id at once: choose one",
+        ),
+        (
+            {"ANALYTICS_BUCKET_WIDTH": "1m"},
+            "no time buckets of '1m', because a request for minutes spans a day at most",
+        ),
+        ({"ANALYTICS_BUCKET_WIDTH": "1w"}, "no time buckets of '1w': choose from 1d, 1h"),
+    ],
+)
+def test_analytics_that_the_api_would_refuse_are_refused_here_and_told_once(
+    settings: dict[str, str], message: str
+) -> None:
+    told = problem(**settings)
+    assert message in told
+    assert told.count("ANALYTICS_GROUP_BY or ANALYTICS_BUCKET_WIDTH") == 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from anthropic_lake.errors import (
     ApiUnavailable,
     BadKey,
     BadRequest,
+    CursorExpired,
     MissingPermission,
     NotFound,
     RateLimited,
@@ -32,6 +33,7 @@ _BY_STATUS: dict[int, tuple[type[ApiError], str]] = {
     401: (BadKey, "the key is wrong, expired or revoked; put a valid one into the secret"),
     403: (MissingPermission, "use a key that may read this"),
     404: (NotFound, "it is not there"),
+    410: (CursorExpired, "pages came too slowly; run again, or raise REQUESTS_PER_MINUTE"),
     429: (RateLimited, "lower REQUESTS_PER_MINUTE, or wait if a spend limit is reached"),
 }
 

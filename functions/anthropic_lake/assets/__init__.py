@@ -1,5 +1,7 @@
 """The assets: one declarative definition each, and the registry of all of them."""
 
+from anthropic_lake.assets.analytics_cost import ANALYTICS_COST
+from anthropic_lake.assets.analytics_usage import ANALYTICS_USAGE
 from anthropic_lake.assets.api_keys import API_KEYS
 from anthropic_lake.assets.asset import Asset, FanOut, Kind, TimeBuckets
 from anthropic_lake.assets.claude_code_usage import CLAUDE_CODE_USAGE
@@ -23,8 +25,10 @@ ASSETS = {
         USAGE_REPORT,
         COST_REPORT,
         CLAUDE_CODE_USAGE,
+        ANALYTICS_USAGE,
+        ANALYTICS_COST,
     )
 }
 """Every asset by its name."""
 
-__all__ = ["ASSETS", "USAGE_REPORT", "Asset", "FanOut", "Kind", "TimeBuckets"]
+__all__ = ["ASSETS", "Asset", "FanOut", "Kind", "TimeBuckets"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from enum import Enum
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ class Kind(Enum):
 
     SNAPSHOT = "snapshot"  # today's full list; it has no past
     TIME_BUCKETS = "time buckets"  # dated; many time buckets in one page
+    TIMED_ROWS = "timed rows"  # dated; rows with their own time bucket, in the order of time
     DAYS = "days"  # dated; one request chain a day
 
     @property
@@ -50,6 +52,10 @@ class TimeBuckets:
         dimensions: The dimensions that the endpoint knows.
         most_dimensions: How many of them it takes at once.
         betas: The `anthropic-beta` header that a dimension needs.
+        always_by: Dimensions that are asked for besides, and do not count.
+        not_together: Dimensions of which it takes one at most.
+        refused_widths: Widths that the endpoint knows and we do not ask for, and why.
+        settings: The variables that choose `group_by` and `width`; None: nobody chooses.
     """
 
     width: str
@@ -58,11 +64,37 @@ class TimeBuckets:
     dimensions: tuple[str, ...]
     most_dimensions: int
     betas: Mapping[str, str] = field(default_factory=dict, hash=False)
+    always_by: tuple[str, ...] = ()
+    not_together: tuple[str, ...] = ()
+    refused_widths: Mapping[str, str] = field(default_factory=dict, hash=False)
+    settings: tuple[str, str] | None = None
+
+    @property
+    def asked_by(self) -> tuple[str, ...]:
+        """All the dimensions asked for."""
+        return (*self.group_by, *self.always_by)
 
     @property
     def grouped_by(self) -> str:
         """The dimensions asked for, joined by commas in alphabetical order."""
-        return ",".join(sorted(self.group_by))
+        return ",".join(sorted(self.asked_by))
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How far back the API has a report.
+
+    Args:
+        first_day: The first day that it ever had, UTC.
+        max_age: How long before today its first day lies at most.
+    """
+
+    first_day: date
+    max_age: timedelta
+
+    def start(self, today: date) -> date:
+        """Return the first day that can be asked for."""
+        return max(self.first_day, today - self.max_age)
 
 
 @dataclass(frozen=True)
@@ -74,12 +106,14 @@ class Function:
         schedule_minute: Minute of the hour in which it starts; functions do not start together.
         memory_mb: Its memory in megabytes.
         environment: Its own variables; each holds a parameter of template.yaml, named here.
+        switch: Parameter of template.yaml that switches its schedule off; None: nothing does.
     """
 
     description: str
     schedule_minute: int
     memory_mb: int
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    switch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +147,8 @@ class Asset:
         params: Query parameters of every request of its own endpoint.
         fan_out: How it is asked for workspace by workspace, too; None: it is not.
         lookback_days: How many past days a scheduled run reads again.
-        time_buckets: How its time buckets are asked for, for that kind only.
+        time_buckets: How its time buckets are asked for, if it has any.
+        depth: How far back the API has it; None: as far as anybody knows.
         beta: The `anthropic-beta` header of every request of its own endpoint.
         offered_to_some: Whether some organizations do not have its endpoint, which is no failure.
     """
@@ -128,13 +163,16 @@ class Asset:
     fan_out: FanOut | None = None
     lookback_days: int = 0
     time_buckets: TimeBuckets | None = None
+    depth: Depth | None = None
     beta: str | None = None
     offered_to_some: bool = False
 
     @property
     def days_a_page(self) -> int:
-        """How many days of a dated asset one request can give."""
-        return _DAYS_A_PAGE[self.time_buckets.width] if self.time_buckets else 1
+        """How many days of a dated asset one request gives, however many rows they have."""
+        if self.kind is not Kind.TIME_BUCKETS or self.time_buckets is None:
+            return 1
+        return _DAYS_A_PAGE[self.time_buckets.width]
 
     @property
     def list_params(self) -> list[tuple[str, str]]:
@@ -174,7 +212,7 @@ class Asset:
             raise SettingsError(f"{self.name} has no time buckets to group")
         problems = [*_grouping_problems(known, group_by), *_width_problems(known, width)]
         if problems:
-            raise SettingsError(f"{self.name}: " + "; ".join(problems))
+            raise SettingsError("; ".join(problems))
         return replace(self, time_buckets=replace(known, group_by=group_by, width=width))
 
 
@@ -191,6 +229,8 @@ def _grouping_problems(known: TimeBuckets, group_by: tuple[str, ...]) -> list[st
             f"{len(group_by)} dimensions to group by, and the API takes at most "
             f"{known.most_dimensions}: leave some out"
         )
+    if known.not_together and set(known.not_together) <= set(group_by):
+        problems.append(f"cannot group by {' and '.join(known.not_together)} at once: choose one")
     if len(set(group_by)) < len(group_by):
         problems.append("a dimension to group by is named twice")
     return problems
@@ -200,4 +240,8 @@ def _width_problems(known: TimeBuckets, width: str) -> list[str]:
     """Return what is wrong with a width of time buckets."""
     if width in known.widths:
         return []
+    if reason := known.refused_widths.get(width):
+        return [
+            f"no time buckets of {width!r}, because {reason}: choose from {', '.join(known.widths)}"
+        ]
     return [f"no time buckets of {width!r}: choose from {', '.join(known.widths)}"]

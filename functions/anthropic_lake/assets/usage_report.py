@@ -28,6 +28,7 @@ USAGE_REPORT = Asset(
         ),
         most_dimensions=5,
         betas={"speed": "fast-mode-2026-02-01"},
+        settings=("USAGE_GROUP_BY", "USAGE_BUCKET_WIDTH"),
     ),
     function=Function(
         "Reads the tokens of the days that are new or may have changed.",

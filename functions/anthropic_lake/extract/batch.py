@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from anthropic_lake import strict_json
@@ -47,16 +47,29 @@ class PartEnd:
 
 
 @dataclass(frozen=True)
+class DayRestart:
+    """The records of a day come again from the first one: forget those that have come.
+
+    Args:
+        day: The day, UTC.
+    """
+
+    day: date
+
+
+@dataclass(frozen=True)
 class DayEnd:
     """All records of a day have come.
 
     Args:
         day: The day, UTC.
         error: Why the day's records cannot be read; None when they came.
+        data_refreshed_at: Until when the API's data reached, UTC; None: it did not say.
     """
 
     day: date
     error: TooLarge | None = None
+    data_refreshed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,7 @@ class AnswerFields:
         )
 
 
-Extracted = Batch | PartEnd | DayEnd | ReportEnd | AnswerFields
+Extracted = Batch | PartEnd | DayRestart | DayEnd | ReportEnd | AnswerFields
 
 
 def answer_fields(place: str, fields: Mapping[str, Any]) -> list[AnswerFields]:

@@ -11,7 +11,7 @@ from anthropic_lake import strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.paging import Origin, Page
 from anthropic_lake.assets import Asset, TimeBuckets
-from anthropic_lake.errors import BadRequest, TooLarge
+from anthropic_lake.errors import BadRequest, CursorExpired, TooLarge
 from anthropic_lake.extract.batch import AnswerFields, Batch, Extracted, answer_fields, broken
 from anthropic_lake.extract.reach import Reach
 from anthropic_lake.schema.table import field_path
@@ -94,6 +94,9 @@ class BucketReport:
                 if limit == 1:
                     yield reach.end_day(error)
                     came_until = midnight(reach.day)
+            except CursorExpired as expired:
+                yield reach.restart(expired)
+                came_until = midnight(reach.day)
             except BadRequest as refusal:
                 reach.refuse(refusal)
         if came_until > midnight(reach.day) >= midnight(reach.complete_end):
@@ -111,7 +114,7 @@ class BucketReport:
         params = [
             *zip(_BOUNDS, (f"{bound:%Y-%m-%dT%H:%M:%SZ}" for bound in bounds), strict=True),
             ("bucket_width", report.width),
-            *(("group_by[]", dimension) for dimension in report.group_by),
+            *(("group_by[]", dimension) for dimension in report.asked_by),
             ("limit", str(limit)),
         ]
         betas = [beta for dimension, beta in report.betas.items() if dimension in report.group_by]

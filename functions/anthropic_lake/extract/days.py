@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.assets import Asset
-from anthropic_lake.errors import BadRequest, TooLarge
+from anthropic_lake.errors import BadRequest, CursorExpired, TooLarge
 from anthropic_lake.extract.batch import Batch, Extracted, answer_fields
 from anthropic_lake.extract.endpoint import own_pages
 from anthropic_lake.extract.reach import Reach
@@ -21,6 +21,8 @@ def extract_days(asset: Asset, api: AdminApi, reach: Reach) -> Iterator[Extracte
             yield from _day(asset, api, reach)
         except TooLarge as error:
             yield reach.end_day(error)
+        except CursorExpired as expired:
+            yield reach.restart(expired)
         except BadRequest as refusal:
             reach.refuse(refusal)
         else:

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Set
 from datetime import date
 
 from anthropic_lake.api.client import AdminApi
-from anthropic_lake.assets import Asset
+from anthropic_lake.assets import Asset, Kind
 from anthropic_lake.extract.batch import Extracted
 from anthropic_lake.extract.buckets import BucketReport
 from anthropic_lake.extract.days import extract_days
 from anthropic_lake.extract.reach import Reach
 from anthropic_lake.extract.snapshots import extract_snapshot
+from anthropic_lake.extract.timed_rows import TimedReport
 
 
 class Extraction:
-    """What one run extracts of one asset; it learns how many time buckets fit into a page.
+    """What one run extracts of one asset; it learns how much fits into a page.
 
     Args:
         asset: What to ask for.
@@ -23,14 +24,18 @@ class Extraction:
     def __init__(self, asset: Asset, api: AdminApi) -> None:
         self._asset = asset
         self._api = api
-        self._report = BucketReport(asset, asset.time_buckets, api) if asset.time_buckets else None
+        self._report: BucketReport | TimedReport | None = None
+        if asset.time_buckets:
+            report = TimedReport if asset.kind is Kind.TIMED_ROWS else BucketReport
+            self._report = report(asset, asset.time_buckets, api)
 
     def days(self, start: date, end: date, *, complete_end: date) -> Iterator[Extracted]:
         """Extract the days of a dated asset, oldest first, the empty ones too.
 
         Days between time buckets that came are empty; those after the last one did not come. They
         may be empty or late, which only a later time bucket shows: go on with a call that starts at
-        the end of the report.
+        the end of the report. Rows that carry their own time bucket leave out empty ones; there,
+        the days after the moment until which the API's data reaches did not come.
 
         Args:
             start: First day, UTC.

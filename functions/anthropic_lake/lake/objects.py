@@ -273,7 +273,9 @@ class _Encoded:
         version = str(table.schema_version)
         self._metadata = {"table": table.name, "schema_version": version, **metadata}
         self._rows = _ordered(table, rows).replace_schema_metadata(_prefixed(self._metadata))
-        self.digest = _digest(self._rows)
+        digested = {column.name for column in table.all_columns if column.in_digest}
+        names = [name for name in rows.column_names if name in digested]
+        self.digest = _digest(self._rows.select(names))
 
     def body(self) -> bytes:
         """Return the file."""

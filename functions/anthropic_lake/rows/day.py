@@ -2,17 +2,26 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
 
 from anthropic_lake.assets import Asset
 from anthropic_lake.errors import ContractBroken, TooLarge
-from anthropic_lake.extract.batch import AnswerFields, Batch, DayEnd, Extracted, PartEnd, ReportEnd
+from anthropic_lake.extract.batch import (
+    AnswerFields,
+    Batch,
+    DayEnd,
+    DayRestart,
+    Extracted,
+    PartEnd,
+    ReportEnd,
+)
 from anthropic_lake.rows.arrow import FieldError
 from anthropic_lake.rows.reader import Rows, read_rows
 from anthropic_lake.schema.table import Table
 from anthropic_lake.strict_json import InvalidJson
+from anthropic_lake.utc import ONE_DAY, midnight
 
 MAX_DAY_BYTES = 320 << 20  # of Arrow columns; sorting takes as much again, twice
 
@@ -28,6 +37,7 @@ class Day:
         unknown_fields: Number of fields and enumerated values that the tables do not know.
         warnings: What was left out and why.
         error: Why the day cannot be kept, and has no rows; None: it can.
+        data_refreshed_at: Until when the API's data reached, UTC; None: it did not say.
     """
 
     def __init__(self, asset: Asset, date: date) -> None:
@@ -35,11 +45,18 @@ class Day:
         self.unknown_fields = 0
         self.warnings: tuple[str, ...] = ()
         self.error: ContractBroken | TooLarge | None = None
+        self.data_refreshed_at: datetime | None = None
         self._asset = asset
         self._bytes = 0
         self._parts: dict[str, list[pa.Table]] = {table.name: [] for table in asset.tables}
         self._ended_parts = 0
         self._request_id: str | None = None
+
+    @property
+    def has_all_data(self) -> bool:
+        """Whether the API's data reached to the end of the day, as far as the API says."""
+        end = midnight(self.date + ONE_DAY)
+        return self.data_refreshed_at is None or end <= self.data_refreshed_at
 
     def add(self, batch: Batch) -> None:
         """Add the rows of a batch, or note why the day cannot be kept."""
@@ -73,14 +90,11 @@ class Day:
         self._ended_parts = len(self._parts[self._asset.tables[0].name])
         return Part(part.workspace_id, tuple(rows), part.warnings)
 
-    def end(self, error: TooLarge | None) -> None:
-        """Note that no rows follow; a snapshot's record that came twice is kept once.
-
-        Args:
-            error: Why the rows did not come; None when they did.
-        """
-        if error:
-            self._refuse(error)
+    def end(self, end: DayEnd) -> None:
+        """Note that no rows follow; a snapshot's record that came twice is kept once."""
+        self.data_refreshed_at = end.data_refreshed_at
+        if end.error:
+            self._refuse(end.error)
         if self._asset.kind.dated or self.error:
             return
         try:
@@ -154,13 +168,16 @@ def days(
         if isinstance(item, AnswerFields | ReportEnd):
             yield item
             continue
+        if isinstance(item, DayRestart):
+            day = None
+            continue
         day = day or Day(asset, item.day)
         if isinstance(item, Batch):
             day.add(item)
         elif isinstance(item, PartEnd) and (part := day.end_part(item)):
             yield part
         if isinstance(item, DayEnd):
-            day.end(item.error)
+            day.end(item)
             yield day
             day = None
         elif day.error and not asset.kind.dated:

@@ -7,7 +7,7 @@ from functools import cache
 from anthropic_lake.schema.table import EXTRA, Table
 from anthropic_lake.schema.types import JSON, STRING, Type
 
-ADDED_FIELDS = frozenset({"organization_id", "grouped_by", "bucket_width"})
+ADDED_FIELDS = frozenset({"organization_id", "grouped_by", "bucket_width", "data_refreshed_at"})
 """Fields that we add to records, so never unknown."""
 
 LIST = "[]"

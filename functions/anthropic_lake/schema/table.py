@@ -23,6 +23,7 @@ class Column:
         usd_where: The column is dollars, made from the cents at `path`, where the currency at
             this path is USD; null where it is another.
         values: The values known today of an open enumeration; others are kept and counted.
+        in_digest: Whether other values make the rows other rows.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     required: bool = False
     usd_where: str | None = None
     values: tuple[str, ...] = ()
+    in_digest: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:

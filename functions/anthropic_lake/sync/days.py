@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import date
 from http import HTTPStatus
 
+from anthropic_lake.assets import Asset
 from anthropic_lake.errors import (
     BadRequest,
     ContractBroken,
@@ -17,6 +18,7 @@ from anthropic_lake.extract.extraction import Extraction
 from anthropic_lake.lake.ledger import Ledger, Read
 from anthropic_lake.lake.objects import Conflict
 from anthropic_lake.rows.day import Day, Part, days
+from anthropic_lake.sync.lookback import is_overdue, ranges, too_old
 from anthropic_lake.sync.runs import Run
 from anthropic_lake.sync.unfinished import Unfinished, read_unfinished
 from anthropic_lake.sync.window import Window
@@ -66,7 +68,8 @@ class _Sync:
         _read_again: Days that another run has put since their object was looked at.
         _safe: Complete days that are in the lake and in the ledger.
         _errors: Why days cannot be kept.
-        _report_end: How far the report reached when it was last asked; None: no report.
+        _report_end: How far the report reaches; None: it was not asked yet.
+        _half_seconds: Half of the time that the run has: lookback is not begun with less.
         _unfinished: What this run and earlier ones of the same day have read of a snapshot.
         _rows_before: The rows of it that earlier runs have read.
         _goes_on: Whether there were any.
@@ -86,6 +89,7 @@ class _Sync:
         self._safe: set[date] = set()
         self._errors: list[LakeError] = []
         self._report_end: ReportEnd | None = None
+        self._half_seconds = job.time_left() / 2 if job.window.lookback else 0.0
         self._unfinished = self._read_unfinished()
         self._rows_before = list(self._unfinished.rows)
         self._goes_on = bool(self._rows_before)
@@ -95,15 +99,7 @@ class _Sync:
         """Sync the window segment by segment."""
         whole_pages = _MAX_SEGMENT_DAYS // self._asset.days_a_page * self._asset.days_a_page
         for start, end in self._window.segments(whole_pages):
-            try:
-                is_whole = self._sync_segment(start, end)
-            except BaseException:
-                with suppress(LakeError):  # the error of the run matters more
-                    self._settle()
-                    self._save_unfinished()
-                raise
-            self._settle(read_again=True)
-            if not is_whole:
+            if not self._sync_and_settle(start, end):
                 self._save_unfinished()
                 self._job.run.succeeded("partial")
                 break
@@ -111,10 +107,39 @@ class _Sync:
             self._forget_unfinished()
             self._judge_lag()
             self._extend_history()
+            self._read_lookback()
             self._job.run.succeeded()
         if self._errors:
             self._job.run.warnings += map(str, self._errors[1:])
             raise self._errors[0]
+
+    def _sync_and_settle(self, start: date, end: date) -> bool:
+        """Write and record some days, and return whether there was time for all of them."""
+        try:
+            is_whole = self._sync_segment(start, end)
+        except BaseException:
+            with suppress(LakeError):  # the error of the run matters more
+                self._settle()
+                self._save_unfinished()
+            raise
+        self._settle(read_again=True)
+        return is_whole
+
+    def _read_lookback(self) -> None:
+        """Read days again that were read longest ago, as many as there is time for."""
+        lookback, now = self._window.lookback, self._job.clock()
+        for start, end in ranges(lookback):
+            if not self._has_time_for(start) or not self._sync_and_settle(start, end):
+                break
+        read_again = (day for day in lookback if day in self._safe)
+        if warning := too_old(self._window, read_again, now):
+            self._job.run.warnings.append(f"{warning}: {_less_to_read(self._asset)}")
+
+    def _has_time_for(self, day: date) -> bool:
+        """Return whether a day can be begun: lookback that can wait is for half of the time."""
+        read_at = self._window.lookback.get(day)
+        can_wait = read_at is not None and not is_overdue(read_at, self._job.clock())
+        return self._job.time_left() >= (self._half_seconds if can_wait else MARGIN_SECONDS)
 
     def _sync_segment(self, start: date, end: date) -> bool:
         """Write some days, and return whether there was time for all of them."""
@@ -123,9 +148,9 @@ class _Sync:
         look = self._writer.look(start, end)
         for item in self._gather(start, end):
             self._take(item, look)
-            is_last = isinstance(item, Day) and item.date + ONE_DAY >= self._window.end
-            is_work = isinstance(item, Day | Part)
-            if is_work and not is_last and self._job.time_left() < MARGIN_SECONDS:
+            next_day = item.date + ONE_DAY if isinstance(item, Day) else start
+            is_work = isinstance(item, Day | Part) and next_day < self._window.end
+            if is_work and not self._has_time_for(next_day):
                 return False
         return True
 
@@ -156,7 +181,7 @@ class _Sync:
                 self._errors.append(error)
             case Part():
                 self._unfinished.add(item.workspace_id, item.rows[0], item.warnings)
-            case ReportEnd():
+            case ReportEnd() if self._report_end is None or item.end >= self._report_end.end:
                 self._report_end = item
             case AnswerFields():
                 run.unknown_fields += len(item.fields)
@@ -220,9 +245,8 @@ class _Sync:
         """Move the watermark over the complete days that follow it without a gap."""
         if not self._window.advances:
             return
-        is_dated = self._asset.kind.dated
-        day = self._last + ONE_DAY if self._last and is_dated else self._window.start
-        if self._last is None and day in self._safe and not self._begin(day):
+        day = self._next_day()
+        if day in self._safe and not self._may_go_on(day):
             return
         while day in self._safe:
             self._last = day
@@ -230,6 +254,21 @@ class _Sync:
         if self._last and self._last != self._job.run.last_synced_date:
             last = self._job.watermarks.advance(self._asset.name, self._last)
             self._job.run.last_synced_date = last
+
+    def _next_day(self) -> date:
+        """Return the day to which the watermark moves next."""
+        start = self._window.start
+        if self._last is None or not self._asset.kind.dated:
+            return start
+        return max(self._last + ONE_DAY, start)  # the API has lost the days between
+
+    def _may_go_on(self, day: date) -> bool:
+        """Return whether the watermark may move to a day; the history begins where it is new."""
+        if self._last is None:
+            return self._begin(day)
+        if self._asset.kind.dated and day > self._last + ONE_DAY:
+            self._job.watermarks.start_at(self._asset.name, day)
+        return True
 
     def _begin(self, day: date) -> bool:
         """Let the history begin, and return whether it does so here.
@@ -296,6 +335,12 @@ class _Sync:
             self._ledger.mark_in_history(start, first)
             self._job.watermarks.start_at(name, start)
             first = start
+
+
+def _less_to_read(asset: Asset) -> str:
+    """Return the settings that make a lookback fit into a run."""
+    grouping = "" if asset.time_buckets is None else "group by fewer dimensions, "
+    return f"{grouping}lower LOOKBACK_DAYS, or raise REQUESTS_PER_MINUTE"
 
 
 def _days_behind(run: Run, window: Window) -> int:

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
 from anthropic_lake.assets import Asset
+from anthropic_lake.lake.ledger import Ledger
 from anthropic_lake.rows.day import Day
 from anthropic_lake.settings import Settings
 from anthropic_lake.sync.admission import Admission
 from anthropic_lake.sync.adoption import find_history
 from anthropic_lake.sync.days import sync
+from anthropic_lake.sync.lookback import costs_by_day, spread
 from anthropic_lake.sync.ownership import OwnedLake, Place
 from anthropic_lake.sync.request import Request
 from anthropic_lake.sync.runs import Record, Run
@@ -84,8 +86,10 @@ class Extractor:
             with Record(run, api, lake, self.clock) as record:
                 adoption = find_history(lake, owned.watermarks, asset)
                 run.last_synced_date = adoption.history.last
-                window = interval or self._due_window(asset, adoption.history, request.now)
-                run.warnings += _not_read(asset, window, self.place.address)
+                window = interval or self._due_window(
+                    asset, adoption.history, request.now, time_left
+                )
+                run.warnings += [*window.warnings, *_not_read(asset, window, self.place.address)]
                 admission = Admission(owned, adoption, asset, api, record)
                 sync(self._job(admission, window, time_left, progress))
 
@@ -134,15 +138,23 @@ class Extractor:
             return None
         return interval_window(asset, *request.interval, request.now, settle=self.settings.settle)
 
-    def _due_window(self, asset: Asset, history: History, now: datetime) -> Window:
-        """Return the days that are due."""
+    def _due_window(
+        self, asset: Asset, history: History, now: datetime, time_left: Callable[[], float]
+    ) -> Window:
+        """Return the days that are due; at most half of the time is for a lookback."""
         lookback = self.settings.lookback_days
         rules = WindowRules(
             self.settings.history_start,
             asset.lookback_days if lookback is None else lookback,
             self.settings.settle,
         )
-        return due_window(asset, history, now, rules)
+        window = due_window(asset, history, now, rules)
+        if history.last is None or not costs_by_day(asset):
+            return window
+        last = min(history.last, window.today - ONE_DAY)
+        entries = Ledger(self.place.lake, asset.name).entries(window.start, last + ONE_DAY)
+        max_requests = time_left() / 2 * self.connection.pace.per_minute / 60
+        return spread(window, last, entries, max_requests)
 
 
 def _not_read(asset: Asset, window: Window, address: str) -> list[str]:

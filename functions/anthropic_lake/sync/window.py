@@ -1,7 +1,7 @@
 """The window of a run: the days that it reads."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from anthropic_lake.assets import Asset
@@ -60,6 +60,8 @@ class Window:
         advances: Whether the run moves the watermark.
         not_read: Days before the history that the settings want and this run does not read: the
             first, and the one after the last.
+        lookback: Days to read again after the others, in this order, and when each was last read.
+        warnings: What the settings want and cannot have.
     """
 
     start: date
@@ -68,6 +70,8 @@ class Window:
     complete_end: date
     advances: bool
     not_read: tuple[date, date] | None = None
+    lookback: Mapping[date, datetime] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def segments(self, max_days: int) -> Iterator[tuple[date, date]]:
         """Yield the days in pieces, each a first day and the day after the last; today last."""
@@ -96,21 +100,48 @@ def due_window(asset: Asset, history: History, now: datetime, rules: WindowRules
     tomorrow = today + ONE_DAY
     if not asset.kind.dated:
         return Window(today, tomorrow, today, tomorrow, advances=True)
-    wanted = rules.history_start
-    _refuse_history_start(asset, history, wanted, today)
-    complete_end = (now - rules.settle).date()
+    _refuse_history_start(asset, history, rules.history_start, today)
+    window = Window(today, tomorrow, today, (now - rules.settle).date(), advances=True)
     if history.last is None:
-        start = wanted or min(DEFAULT_HISTORY_START, today)
-        return Window(start, tomorrow, today, complete_end, advances=True)
+        return _first_window(asset, window, rules.history_start)
     next_day = history.last + ONE_DAY
+    earliest = _earliest(asset, today)
+    if earliest > next_day:
+        lost = f"the days {next_day} to {earliest - ONE_DAY} are lost: {_depth(asset, earliest)}"
+        return replace(window, start=earliest, warnings=(lost,))
     first = history.first or next_day
-    start = min(today, max(first, min(next_day, today - timedelta(days=rules.lookback_days))))
-    if wanted is None or wanted >= first:
-        return Window(start, tomorrow, today, complete_end, advances=True)
+    lookback = min(next_day, today - timedelta(days=rules.lookback_days))
+    start = min(today, max(first, earliest, lookback))
+    wanted = max(rules.history_start or first, earliest)
+    if wanted >= first:
+        return replace(window, start=start)
     if first - wanted <= timedelta(days=asset.days_a_page):
-        return Window(wanted, tomorrow, today, complete_end, advances=True)
-    not_read = (wanted, first)
-    return Window(start, tomorrow, today, complete_end, advances=True, not_read=not_read)
+        return replace(window, start=wanted)
+    return replace(window, start=start, not_read=(wanted, first))
+
+
+def _first_window(asset: Asset, window: Window, wanted: date | None) -> Window:
+    """Return the window of a lake that has nothing of an asset."""
+    start = wanted or min(DEFAULT_HISTORY_START, window.today)
+    earliest = _earliest(asset, window.today)
+    if start >= earliest:
+        return replace(window, start=start)
+    warning = f"the history begins on {earliest}: {_depth(asset, earliest)}"
+    return replace(window, start=earliest, warnings=(warning,))
+
+
+def _earliest(asset: Asset, today: date) -> date:
+    """Return the first day of a report that can be asked for."""
+    return asset.depth.start(today) if asset.depth else EARLIEST_DAY
+
+
+def _depth(asset: Asset, earliest: date) -> str:
+    """Return why a report has no day before its first one."""
+    assert asset.depth  # noqa: S101  without one, nothing is too early for the API
+    return (
+        f"the API has {asset.name} of the last 365 days, and none before {asset.depth.first_day}; "
+        f"so today from {earliest} on"
+    )
 
 
 def _refuse_history_start(asset: Asset, history: History, wanted: date | None, today: date) -> None:
@@ -144,6 +175,9 @@ def interval_window(
     Raises:
         SettingsError: The asset has no past, or the interval is empty, in the future, or before
             anything was sold.
+
+    Returns:
+        The window, without the days that the API does not have any more.
     """
     today = now.date()
     if not asset.kind.dated:
@@ -156,7 +190,13 @@ def interval_window(
         raise SettingsError(f"interval_start {start} is too early: use {EARLIEST_DAY} or later")
     if end > today + ONE_DAY:
         raise SettingsError(f"interval_end {end} is in the future: use {today + ONE_DAY} at most")
-    return Window(start, end, today, (now - settle).date(), advances=False)
+    window = Window(start, end, today, (now - settle).date(), advances=False)
+    earliest = _earliest(asset, today)
+    if start >= earliest:
+        return window
+    lost_end = min(end, earliest) - ONE_DAY
+    warning = f"the days {start} to {lost_end} cannot be read: {_depth(asset, earliest)}"
+    return replace(window, start=min(end, earliest), warnings=(warning,))
 
 
 def refuse_replay(asset: Asset, intended: datetime, now: datetime) -> None:

@@ -111,10 +111,10 @@ class DayWriter:
             written.append(
                 write_day(self._job.lake, table, day.date, rows, self._metadata, standing=standing)
             )
-            if "amount_usd" in rows.column_names:
+            if self._asset.kind.dated and "amount_usd" in rows.column_names:
                 self._job.run.spend_usd[day.date] = _sum(rows["amount_usd"])
         self._count(day, written)
-        return Read(self._entry(day.date, look.asked_at, written), was_put=written[0].was_put)
+        return Read(self._entry(day, look.asked_at, written), was_put=written[0].was_put)
 
     def _count(self, day: Day, written: list[Written]) -> None:
         """Add the figures of a day to the record of the run; a day that is read again is one."""
@@ -128,24 +128,25 @@ class DayWriter:
         run.unknown_fields += day.unknown_fields
         run.warnings += day.warnings
 
-    def _entry(self, day: date, asked_at: datetime, written: list[Written]) -> DayEntry:
+    def _entry(self, day: Day, asked_at: datetime, written: list[Written]) -> DayEntry:
         """Return what this read alone would leave in the ledger."""
         run = self._job.run
         return DayEntry(
-            day=day,
+            day=day.date,
             organization_id=self._job.api.organization_id,
-            in_history=self._is_in_history(day),
+            in_history=self._is_in_history(day.date),
             first_read_at=asked_at,
             last_read_at=asked_at,
             last_changed_at=asked_at,
             times_changed=0,
-            is_final=day < self._job.window.complete_end,
+            is_final=day.date < self._job.window.complete_end and day.has_all_data,
             rows=sum(result.rows for result in written),
             bytes=sum(result.bytes for result in written),
             digest=written[0].digest,
             last_run_id=run.run_id,
             grouped_by=run.grouped_by,
             bucket_width=run.bucket_width,
+            data_refreshed_at=day.data_refreshed_at,
         )
 
     def _is_in_history(self, day: date) -> bool:
