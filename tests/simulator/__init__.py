@@ -9,6 +9,8 @@ By itself, and scaled to 5,000 rows of usage a day: `python -m tests.simulator -
 What is not documented by the vendor can be chosen, in the arguments of AdminApiServer.
 """
 
+from tests.simulator.analytics import Pricing
+from tests.simulator.analytics_endpoints import Analytics
 from tests.simulator.endpoints import Lag
 from tests.simulator.faults import Fault
 from tests.simulator.organization import Organization
@@ -18,9 +20,11 @@ from tests.simulator.wire import Request
 
 __all__ = [
     "AdminApiServer",
+    "Analytics",
     "Fault",
     "Lag",
     "Organization",
+    "Pricing",
     "Request",
     "ServiceCost",
     "Session",

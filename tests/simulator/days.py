@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from tests.simulator.invention import Entities, Person
+from tests.simulator.invention import Entities, Person, home_of
 from tests.simulator.reports import midnight
 from tests.simulator.usage import (
     CONTEXT_WINDOWS,
@@ -134,7 +134,7 @@ def _platform(day: Day) -> Iterator[UsageEvent]:
     rng, entities = day.rng("platform"), day.plan.entities
     homes = {workspace["id"]: workspace for workspace in entities.workspaces}
     for key in entities.api_keys:
-        home = homes[_home(key, entities)]
+        home = homes[home_of(key, entities)]
         if home["id"] == entities.claude_code_workspace_id or _archived(home, day.day):
             continue
         for _ in range(rng.randrange(0, 2) if day.is_weekend else rng.randrange(1, 5)):
@@ -146,13 +146,6 @@ def _platform(day: Day) -> Iterator[UsageEvent]:
         yield _draw(rng, day, default, account_id=account)
         service = rng.choice(entities.service_accounts)
         yield _draw(rng, day, rng.choice(entities.workspaces[:3])["id"], service_account_id=service)
-
-
-def _home(key: Json, entities: Entities) -> str:
-    """The workspace in which a key works; that of an organization's key is the default one."""
-    scope = key.get("scope", {})
-    home = scope.get("workspace_id") or key.get("workspace_id")
-    return str(home or entities.default_workspace_id)
 
 
 def _archived(workspace: Json, day: date) -> bool:
@@ -214,7 +207,7 @@ def _scaled(day: Day, count: int) -> Iterator[UsageEvent]:
     """
     entities, bits = day.plan.entities, day.rng("scale").getrandbits
     keys = [key for key in entities.api_keys if key["name"].startswith("service-")]
-    homes = [(key["id"], _home(key, entities)) for key in keys]
+    homes = [(key["id"], home_of(key, entities)) for key in keys]
     places = [(key, home, _reported(home, entities)) for key, home in homes]
     width = len(SCALE_COMBINATIONS)
     minutes = [day.at(minute) for minute in range(_LAST_MINUTE)]
@@ -261,10 +254,10 @@ def _ci_events(day: Day) -> Iterator[UsageEvent]:
     rng, entities = day.rng("ci"), day.plan.entities
     closed = {w["id"] for w in entities.workspaces if w["archived_at"] is not None}
     keys = [key for key in entities.api_keys if key["name"].endswith("/ CI")]
-    for key in [key for key in keys if _home(key, entities) not in closed][:2]:
+    for key in [key for key in keys if home_of(key, entities) not in closed][:2]:
         remote = True if day.day >= day.plan.remote_since else None
         session = Session("api_actor", key["name"], "api", None, "non-interactive", remote)
-        home = _home(key, entities)
+        home = home_of(key, entities)
         yield from _calls(rng, day, session, key["id"], home)
 
 

@@ -1,10 +1,7 @@
-"""The nine endpoints: what each takes and what it answers, from the organization alone."""
+"""The endpoints: what each takes and what it answers, from the organization alone."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import re
 import threading
 from collections import OrderedDict
@@ -14,8 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
 
+from tests.simulator import analytics_endpoints, limits
+from tests.simulator.analytics_endpoints import ANALYTICS, BAD_RANGE, MAX_GROUPINGS, Analytics
 from tests.simulator.organization import Organization, before
-from tests.simulator.parameters import ApiError, Parameters
+from tests.simulator.pages import dumps, id_page, page_offset, page_token, token_page
+from tests.simulator.parameters import ApiError, Parameters, either, has_beta
 from tests.simulator.reports import BUCKET_WIDTHS, midnight, snap, timestamp, usage_results
 from tests.simulator.usage import (
     CONTEXT_WINDOWS,
@@ -32,9 +32,7 @@ _K = TypeVar("_K")
 OpenDay = Literal["accept", "refuse", "clamp"]
 
 FAST_MODE = "fast-mode-2026-02-01"
-MAX_GROUPINGS = 5
 _LIMITS = {"1d": (7, 31), "1h": (24, 168), "1m": (60, 1440)}
-_BAD_RANGE = "Invalid date range: ending date must be after starting date"
 _CLAUDE_CODE_DELAY = timedelta(hours=1)
 _KEY_STATUSES = ("active", "inactive", "archived", "expired")
 _INVITE_STATUSES = ("pending", "accepted", "expired")
@@ -54,11 +52,12 @@ _USAGE_FILTERS: dict[str, tuple[str, Collection[str] | None]] = {
 
 
 class Endpoint(NamedTuple):
-    """A path, the parameters it knows, and the method of Answers that answers it."""
+    """A path, the parameters it knows, the function that answers it, and the beta it belongs to."""
 
     path: re.Pattern[str]
     parameters: frozenset[str]
     answer: Callable[[Answers, Request, Parameters], bytes]
+    beta: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,11 @@ class Answers:
         missing_members: Workspaces whose member list answers 404.
         cache_bytes: How much rendered JSON is kept.
         lags: How far a report is behind, by the end of its path.
+        analytics: What is chosen about the analytics pair.
+        missing_rate_limits: Workspaces whose rate limits answer 404.
+        has_group_type: Whether rate limits say `group_type` to those who ask by the first version.
+        not_offered: What the organization does not have, by a part of the path: the status that
+            answers instead, 404 (as if it did not exist) or 403 (which names the beta).
     """
 
     organization: Organization
@@ -97,15 +101,29 @@ class Answers:
     missing_members: Collection[str] = ()
     cache_bytes: int = 1 << 30
     lags: dict[str, Lag] = field(default_factory=dict)
+    analytics: Analytics = field(default_factory=Analytics)
+    missing_rate_limits: Collection[str] = ()
+    has_group_type: bool = True
+    not_offered: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._cache = _Cache(self.cache_bytes)
+        self.cache = _Cache(self.cache_bytes)
+
+    def check_offered(self, request: Request, beta: str | None) -> None:
+        """Refuse what the organization does not have, and a beta that is not asked for by name."""
+        for part, status in self.not_offered.items():
+            if part in request.path and status == 403:
+                raise ApiError(f"Your organization does not have access to {beta or part}.", 403)
+            if part in request.path:
+                raise ApiError(f"Not found: {request.path}", status)
+        if beta is not None and not has_beta(request, beta):
+            raise ApiError(f"Not found: {request.path}", 404)
 
     # --- entities
 
     def me(self, request: Request, query: Parameters) -> bytes:
         organization = self.organization
-        return _dumps({"id": organization.id, "type": "organization", "name": organization.name})
+        return dumps({"id": organization.id, "type": "organization", "name": organization.name})
 
     def workspaces(self, request: Request, query: Parameters) -> bytes:
         archived, default = query.flag("include_archived"), query.flag("include_default")
@@ -117,7 +135,7 @@ class Answers:
             and (archived or workspace["archived_at"] is None)
             and (default or workspace["id"] != self.organization.default_workspace_id)
         ]
-        return _id_page(listed, query, "id")
+        return id_page(listed, query, "id")
 
     def api_keys(self, request: Request, query: Parameters) -> bytes:
         status = query.choice("status", _KEY_STATUSES, None)
@@ -129,26 +147,26 @@ class Answers:
             and workspace in (None, _workspace_of(key))
             and creator in (None, (key["created_by"] or {}).get("id"))
         ]
-        return _id_page(listed, query, "id")
+        return id_page(listed, query, "id")
 
     def invites(self, request: Request, query: Parameters) -> bytes:
-        statuses = _either(query, "statuses", _INVITE_STATUSES) or _INVITE_STATUSES
+        statuses = either(query, "statuses", _INVITE_STATUSES) or _INVITE_STATUSES
         listed = [
             invite
             for invite in _people(self.organization.invites, query)
             if invite["status"] in statuses
         ]
-        return _id_page(listed, query, "id")
+        return id_page(listed, query, "id")
 
     def users(self, request: Request, query: Parameters) -> bytes:
-        return _id_page(_people(self.organization.users, query), query, "id")
+        return id_page(_people(self.organization.users, query), query, "id")
 
     def members(self, request: Request, query: Parameters) -> bytes:
         workspace_id = unquote(request.path.split("/")[4])
         known = self.organization.members.get(workspace_id)
         if known is None or workspace_id in self.missing_members:
             raise ApiError("Workspace not found", 404)
-        return _id_page(known, query, "user_id")
+        return id_page(known, query, "user_id")
 
     # --- reports
 
@@ -160,7 +178,7 @@ class Answers:
             for name, (attribute, allowed) in _USAGE_FILTERS.items()
             if (values := query.many(name, allowed))
         }
-        if ("speed" in group_by or "speed" in filters) and not _has_beta(request, FAST_MODE):
+        if ("speed" in group_by or "speed" in filters) and not has_beta(request, FAST_MODE):
             raise ApiError(f"speed requires the anthropic-beta header {FAST_MODE}")
         report = _UsageReport(group_by, width, tuple(filters.items()))
         return self._bucket_page(request, query, width, lambda day: self._usage_day(day, report))
@@ -172,16 +190,16 @@ class Answers:
 
     def claude_code(self, request: Request, query: Parameters) -> bytes:
         day, limit = query.day("starting_at"), query.limit(20, 1000)
-        start = int(_offset(request, query) or 0)
-        available = self._available_end(request, midnight(day) + timedelta(days=1))
+        start = int(page_offset(request, query) or 0)
+        available = self.available_end(request, midnight(day) + timedelta(days=1))
         records = self._claude_code_day(day) if midnight(day) < available else {}
         stop = min(start + limit, len(records))
         page = ((records[number],) for number in range(start, stop))
-        return _token_page(page, _token(request, str(stop)) if stop < len(records) else None)
+        return token_page(page, page_token(request, str(stop)) if stop < len(records) else None)
 
     def _usage_day(self, day: date, report: _UsageReport) -> Mapping[datetime, bytes]:
         until = self._until(day, timedelta())
-        return self._cache.get(
+        return self.cache.get(
             (report, day, until, self.organization.revisions[day]),
             lambda: usage_results(
                 report.matching(before(self.organization.day(day).stream(), until)),
@@ -192,18 +210,18 @@ class Answers:
 
     def _cost_day(self, day: date, group_by: tuple[str, ...]) -> Mapping[datetime, bytes]:
         until = self._until(day, timedelta())
-        return self._cache.get(
+        return self.cache.get(
             ("cost", group_by, day, until, self.organization.revisions[day]),
             lambda: {
-                midnight(day): _dumps(self.organization.cost_rows(day, group_by, until)),
+                midnight(day): dumps(self.organization.cost_rows(day, group_by, until)),
             },
         )
 
     def _claude_code_day(self, day: date) -> Mapping[int, bytes]:
         until = self._until(day, _CLAUDE_CODE_DELAY)
-        return self._cache.get(
+        return self.cache.get(
             ("claude code", day, until, self.organization.revisions[day]),
-            lambda: dict(enumerate(map(_dumps, self.organization.claude_code_records(day, until)))),
+            lambda: dict(enumerate(map(dumps, self.organization.claude_code_records(day, until)))),
         )
 
     def _until(self, day: date, delay: timedelta) -> datetime | None:
@@ -220,12 +238,12 @@ class Answers:
     ) -> bytes:
         limit = query.limit(*_LIMITS[width])
         start, end = self._range(request, query, width)
-        end = max(start, self._available_end(request, end))
-        offset = _offset(request, query)
+        end = max(start, self.available_end(request, end))
+        offset = page_offset(request, query)
         start = datetime.fromisoformat(offset) if offset else start
         stop = min(end, start + limit * BUCKET_WIDTHS[width])
         page = _buckets(start, stop, BUCKET_WIDTHS[width], of_day)
-        return _token_page(page, _token(request, stop.isoformat()) if stop < end else None)
+        return token_page(page, page_token(request, stop.isoformat()) if stop < end else None)
 
     def _range(self, request: Request, query: Parameters, width: str) -> tuple[datetime, datetime]:
         """The snapped start and end of the time buckets asked for."""
@@ -238,10 +256,10 @@ class Answers:
             raise ApiError("ending_at: Input should be in the past")
         first, stop = snap(start, width), last if end is None else min(snap(end, width), last)
         if stop <= first:
-            raise ApiError(_BAD_RANGE)
+            raise ApiError(BAD_RANGE)
         return first, stop
 
-    def _available_end(self, request: Request, end: datetime) -> datetime:
+    def available_end(self, request: Request, end: datetime) -> datetime:
         """Where a report that lags ends, in time buckets that were asked for up to an end."""
         lag = next((lag for name, lag in self.lags.items() if request.path.endswith(name)), None)
         if lag is None:
@@ -302,38 +320,7 @@ def _size(rendered: Mapping[Any, bytes]) -> int:
     return 200 + sum(map(len, rendered.values()))
 
 
-# --- pages ------------------------------------------------------------------------------------
-
-
-def _id_page(listed: Sequence[Json], query: Parameters, cursor: str) -> bytes:
-    """A page of a list that is walked by the objects' own ids, in either direction."""
-    limit, after, before_id = query.limit(20, 1000), query.one("after_id"), query.one("before_id")
-    if after is not None and before_id is not None:
-        raise ApiError("Only one of after_id and before_id may be given")
-    if before_id is not None:
-        rest = listed[: _position(listed, cursor, before_id, "before_id")]
-        page = rest[-limit:]
-    else:
-        start = 0 if after is None else _position(listed, cursor, after, "after_id") + 1
-        rest = listed[start:]
-        page = rest[:limit]
-    ids = [item[cursor] for item in page] or [None]
-    envelope = {"has_more": len(rest) > limit, "first_id": ids[0], "last_id": ids[-1]}
-    return _dumps({"data": page} | envelope)
-
-
-def _position(listed: Sequence[Json], cursor: str, wanted: str, name: str) -> int:
-    for position, item in enumerate(listed):
-        if item[cursor] == wanted:
-            return position
-    raise ApiError(f"{name}: No object with this id")
-
-
-def _token_page(page: Iterable[Sequence[bytes]], token: str | None) -> bytes:
-    """A page of objects that come in pieces: large ones are copied once only."""
-    tail = _dumps({"has_more": token is not None, "next_page": token})
-    pieces = [piece for item in page for piece in (b",", *item)]
-    return b"".join((b'{"data":[', *pieces[1:], b"],", tail[1:]))
+# --- time buckets ----------------------------------------------------------------------------
 
 
 def _buckets(
@@ -354,31 +341,6 @@ def _buckets(
         start = end
 
 
-def _token(request: Request, offset: str) -> str:
-    """An opaque token that is good only for the query which it was given to."""
-    text = f"{_digest(request, offset)}|{offset}"
-    return "page_" + base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _offset(request: Request, query: Parameters) -> str | None:
-    token = query.one("page")
-    if token is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(token.removeprefix("page_") + "===")  # spare padding
-        digest, _, offset = text.decode().partition("|")
-    except ValueError:
-        digest = offset = ""
-    if digest != _digest(request, offset):
-        raise ApiError("page: Invalid page token, or not a token of this query")
-    return offset
-
-
-def _digest(request: Request, offset: str) -> str:
-    query = sorted((name, values) for name, values in request.query.items() if name != "page")
-    return hashlib.sha256(f"{request.path} {query} {offset}".encode()).hexdigest()[:16]
-
-
 # --- filters ----------------------------------------------------------------------------------
 
 
@@ -389,21 +351,9 @@ def _groupings(query: Parameters, allowed: Collection[str]) -> tuple[str, ...]:
     return group_by
 
 
-def _has_beta(request: Request, beta: str) -> bool:
-    betas = request.headers.get("anthropic-beta", "")
-    return beta in (each.strip() for each in betas.split(","))
-
-
-def _either(
-    query: Parameters, name: str, allowed: Collection[str] | None = None
-) -> tuple[str, ...]:
-    """`name[]` or `name`: how these two lists are written is not documented."""
-    return query.many(f"{name}[]", allowed) + query.many(name, allowed)
-
-
 def _people(listed: Sequence[Json], query: Parameters) -> list[Json]:
     """Users or invites of the e-mail address, in any case, and of the roles asked for."""
-    email, roles = query.one("email"), _either(query, "roles")
+    email, roles = query.one("email"), either(query, "roles")
     return [
         person
         for person in listed
@@ -416,10 +366,6 @@ def _workspace_of(key: Json) -> Any:
     return key.get("scope", {}).get("workspace_id") or key.get("workspace_id")
 
 
-def _dumps(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 # --- the table --------------------------------------------------------------------------------
 
 _WALK = {"limit", "after_id", "before_id"}
@@ -427,8 +373,10 @@ _PEOPLE = _WALK | {"email", "roles", "roles[]"}
 _BUCKETS = {"starting_at", "ending_at", "bucket_width", "limit", "page", "group_by[]"}
 
 
-def _endpoint(path: str, parameters: Collection[str], answer: Any) -> Endpoint:
-    return Endpoint(re.compile("/v1/organizations/" + path), frozenset(parameters), answer)
+def _endpoint(
+    path: str, parameters: Collection[str], answer: Any, beta: str | None = None
+) -> Endpoint:
+    return Endpoint(re.compile("/v1/organizations/" + path), frozenset(parameters), answer, beta)
 
 
 ENDPOINTS = (
@@ -445,6 +393,24 @@ ENDPOINTS = (
     _endpoint("usage_report/messages", _BUCKETS | _USAGE_FILTERS.keys(), Answers.usage),
     _endpoint("usage_report/claude_code", {"starting_at", "limit", "page"}, Answers.claude_code),
     _endpoint("cost_report", _BUCKETS, Answers.cost),
+    _endpoint(
+        "analytics/cost", analytics_endpoints.PARAMETERS, analytics_endpoints.cost, ANALYTICS
+    ),
+    _endpoint(
+        "analytics/usage", analytics_endpoints.PARAMETERS, analytics_endpoints.usage, ANALYTICS
+    ),
+    _endpoint("rate_limits", {*limits.RATE_LIMIT_PARAMETERS, "model"}, limits.rate_limits),
+    _endpoint(
+        "workspaces/[^/]+/rate_limits",
+        {*limits.RATE_LIMIT_PARAMETERS, "include_inherited"},
+        limits.workspace_rate_limits,
+    ),
+    _endpoint(
+        "spend_limits",
+        limits.SPEND_LIMIT_PARAMETERS,
+        limits.spend_limits,
+        limits.SPEND_LIMIT_READS,
+    ),
 )
 
 

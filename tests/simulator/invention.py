@@ -9,7 +9,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _FIRST = (
     "Ada Grace Søren Zoë Łukasz Noor Chidi 美咲 José Ines Émile Ravi Aylin Björk Dana Oleksandr"
 )
@@ -92,7 +92,7 @@ class Inventor:
     # --- small things
 
     def id(self, prefix: str) -> str:
-        return f"{prefix}_01" + "".join(self.rng.choices(_ALPHABET, k=22))
+        return f"{prefix}_01" + "".join(self.rng.choices(ALPHABET, k=22))
 
     def uuid(self) -> str:
         digits = f"{self.rng.getrandbits(128):032x}"
@@ -293,6 +293,13 @@ class Inventor:
 def precise(moment: datetime) -> str:
     """RFC 3339 to the microsecond, as in entities."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def home_of(key: Json, entities: Entities) -> str:
+    """The workspace in which a key works; that of an organization's key is the default one."""
+    scope = key.get("scope", {})
+    home = scope.get("workspace_id") or key.get("workspace_id")
+    return str(home or entities.default_workspace_id)
 
 
 def _team_name(number: int) -> str:

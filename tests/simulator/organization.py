@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
+from tests.simulator.attribution import Attribution, Use
 from tests.simulator.days import SCALE_COMBINATIONS, Day, FixedDay, Plan
+from tests.simulator.identities import Directory
 from tests.simulator.invention import Entities, Inventor, Person
+from tests.simulator.limits import LimitInventor
 from tests.simulator.reports import (
     BUCKET_WIDTHS,
     claude_code_records,
@@ -38,6 +42,10 @@ class Organization:
         self.users: list[Json] = entities.users
         self.members: dict[str, list[Json]] = entities.members
         self.people: list[Person] = entities.people
+        limits = LimitInventor(plan.seed, plan.today, entities)
+        self.rate_limits: list[Json] = limits.rate_limits()
+        self.rate_limit_overrides = limits.overrides(self.rate_limits)
+        self.spend_limits: list[Json] = limits.spend_limits()
         self.revisions: Counter[date] = Counter()
         self._changed: dict[date, Day] = {}
         self._drawn: dict[date, Day] = {}
@@ -137,6 +145,19 @@ class Organization:
         held = self.day(day)
         events = before(held.claude_code_sessions, until)
         return claude_code_records(events, day, self.id, self.plan.seed, drift=self.drift)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """Who is behind the usage."""
+        return Directory(self.plan.seed, self.plan.entities)
+
+    def uses(self, day: date, *, enterprise: bool = False) -> Iterator[Use]:
+        """The day's use as the analytics attribute it; that of claude.ai when asked for."""
+        attribution = Attribution(self.id, self.directory)
+        held = self.day(day)
+        yield from attribution.uses(held)
+        if enterprise:
+            yield from attribution.enterprise_uses(held)
 
     # --- changing the past
 

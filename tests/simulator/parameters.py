@@ -7,6 +7,8 @@ from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
+from tests.simulator.wire import Request
+
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -82,6 +84,17 @@ class Parameters:
             raise ApiError(f"{name}: String should match pattern '^\\d{{4}}-\\d{{2}}-\\d{{2}}$'")
         with _refusing(name):
             return date.fromisoformat(text)
+
+
+def either(query: Parameters, name: str, allowed: Collection[str] | None = None) -> tuple[str, ...]:
+    """`name[]` or `name`: how some lists are written is not documented."""
+    return query.many(f"{name}[]", allowed) + query.many(name, allowed)
+
+
+def has_beta(request: Request, beta: str) -> bool:
+    """Whether the request's header, which may hold several, names the beta."""
+    betas = request.headers.get("anthropic-beta", "")
+    return beta in (each.strip() for each in betas.split(","))
 
 
 @contextmanager

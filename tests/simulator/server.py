@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.simulator import faults
+from tests.simulator.analytics_endpoints import Analytics
 from tests.simulator.endpoints import ENDPOINTS, Answers, OpenDay, end_of
 from tests.simulator.faults import Exchange, Fault, error_body
 from tests.simulator.organization import Organization
@@ -32,6 +33,10 @@ class AdminApiServer:
         now: The clock; by default it stands at the end of the organization's last day.
         future_ending_at: See Answers.
         missing_members: Workspaces whose member list answers 404.
+        analytics: See Analytics.
+        missing_rate_limits: Workspaces whose rate limits answer 404.
+        has_group_type: See Answers.
+        not_offered: See Answers.
         unknown_parameters: Whether a parameter that an endpoint does not know is a 400.
         latency_ms: Added before each answer.
         cache_bytes: How much rendered JSON is kept.
@@ -54,6 +59,10 @@ class AdminApiServer:
         now: Callable[[], datetime] | None = None,
         future_ending_at: OpenDay = "accept",
         missing_members: Collection[str] = (),
+        analytics: Analytics | None = None,
+        missing_rate_limits: Collection[str] = (),
+        has_group_type: bool = True,
+        not_offered: Mapping[str, int] | None = None,
         unknown_parameters: str = "refuse",
         latency_ms: float = 0,
         cache_bytes: int = 1 << 30,
@@ -65,7 +74,15 @@ class AdminApiServer:
         self.latency_ms = latency_ms
         self.unknown_parameters = unknown_parameters
         self.answers = Answers(
-            organization, now or (lambda: end), future_ending_at, missing_members, cache_bytes
+            organization,
+            now or (lambda: end),
+            future_ending_at,
+            missing_members,
+            cache_bytes,
+            analytics=analytics or Analytics(),
+            missing_rate_limits=missing_rate_limits,
+            has_group_type=has_group_type,
+            not_offered=dict(not_offered or {}),
         )
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
@@ -178,6 +195,7 @@ class AdminApiServer:
             raise ApiError(f"Not found: {request.path}", 404)
         if request.method != "GET":
             raise ApiError("Method Not Allowed", 405)
+        self.answers.check_offered(request, endpoint.beta)
         query = Parameters(request.query)
         if self.unknown_parameters == "refuse":
             query.refuse_others(endpoint.parameters)

@@ -147,6 +147,15 @@ class UsageEvent:
         """The same event with every counter multiplied."""
         return replace(self, **{name: getattr(self, name) * factor for name in COUNTERS})
 
+    def part(self, number: int, parts: int) -> UsageEvent:
+        """One of the parts into which the event is divided; together they count the same."""
+        counts = {name: getattr(self, name) for name in COUNTERS}
+        shares = {
+            name: value * (number + 1) // parts - value * number // parts
+            for name, value in counts.items()
+        }
+        return replace(self, **shares)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceCost:

@@ -53,7 +53,7 @@ def feed(asset: Asset, body: bytes) -> Fed | LakeError:
     """
 
     def answer(asked: Asked) -> Reply:
-        if asset.fan_out is not None and asked.path == asset.fan_out.path:
+        if asset.fan_out and asked.path == asset.fan_out.workspaces.path:
             return Reply({"data": [{"id": "wrkspc_01"}], "has_more": False, "last_id": "wrkspc_01"})
         return Reply(body)
 

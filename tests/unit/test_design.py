@@ -85,7 +85,7 @@ def test_the_date_comes_from_the_key_and_never_from_a_file() -> None:
             "workspace_members",
             Kind.SNAPSHOT,
             Paging.AFTER_ID,
-            "workspaces/{workspace_id}/members",
+            "",
             ["workspace_members"],
             {},
         ),
@@ -130,9 +130,31 @@ def test_an_asset_is_asked_for_as_the_design_says(
     asset = ASSETS[name]
     assert asset.kind is kind
     assert asset.paging is paging
-    assert asset.path == f"/v1/organizations/{path}"
+    assert asset.path == (f"/v1/organizations/{path}" if path else "")
     assert [table.name for table in asset.tables] == tables
     assert dict(asset.params) == params
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "params", "of_workspaces", "only_active"),
+    [
+        ("workspace_members", "members", {}, {"include_archived": "true"}, False),
+    ],
+)
+def test_an_asset_is_asked_for_workspace_by_workspace_as_the_design_says(
+    name: str, path: str, params: dict[str, str], of_workspaces: dict[str, str], only_active: bool
+) -> None:
+    fan_out = ASSETS[name].fan_out
+    assert fan_out
+    assert fan_out.path == f"/v1/organizations/workspaces/{{workspace_id}}/{path}"
+    assert dict(fan_out.params) == params
+    assert fan_out.workspaces.name == "workspaces"
+    assert dict(fan_out.workspaces.params) == of_workspaces
+    assert fan_out.only_active is only_active
+
+
+def test_only_these_assets_are_asked_for_workspace_by_workspace() -> None:
+    assert {name for name, asset in ASSETS.items() if asset.fan_out} == {"workspace_members"}
 
 
 def test_there_are_eleven_assets() -> None:

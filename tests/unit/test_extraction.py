@@ -345,7 +345,7 @@ def members(lists: dict[str, Reply], *, archived: tuple[str, ...] = (), **more: 
     return answer
 
 
-def parts(items: list[Extracted]) -> dict[str, bool]:
+def parts(items: list[Extracted]) -> dict[str | None, bool]:
     """The workspaces that ended, and whether they are left out."""
     return {item.workspace_id: bool(item.warnings) for item in items if isinstance(item, PartEnd)}
 

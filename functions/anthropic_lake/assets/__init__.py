@@ -3,7 +3,7 @@
 from anthropic_lake.assets.analytics_cost import ANALYTICS_COST
 from anthropic_lake.assets.analytics_usage import ANALYTICS_USAGE
 from anthropic_lake.assets.api_keys import API_KEYS
-from anthropic_lake.assets.asset import Asset, Kind, TimeBuckets
+from anthropic_lake.assets.asset import Asset, FanOut, Kind, TimeBuckets
 from anthropic_lake.assets.claude_code_usage import CLAUDE_CODE_USAGE
 from anthropic_lake.assets.cost_report import COST_REPORT
 from anthropic_lake.assets.invites import INVITES
@@ -31,4 +31,4 @@ ASSETS = {
 }
 """Every asset by its name."""
 
-__all__ = ["ASSETS", "Asset", "Kind", "TimeBuckets"]
+__all__ = ["ASSETS", "Asset", "FanOut", "Kind", "TimeBuckets"]

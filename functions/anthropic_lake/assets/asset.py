@@ -118,18 +118,35 @@ class Function:
 
 
 @dataclass(frozen=True)
+class FanOut:
+    """How an asset is asked for workspace by workspace.
+
+    Args:
+        workspaces: The asset whose records are the workspaces.
+        path: Path of a workspace's list; `{workspace_id}` is filled.
+        params: Query parameters of every request for a workspace's list.
+        only_active: Whether archived workspaces are left out.
+    """
+
+    workspaces: "Asset"
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict, hash=False)
+    only_active: bool = False
+
+
+@dataclass(frozen=True)
 class Asset:
     """One thing that the Admin API knows about an organization.
 
     Args:
         name: Name of the asset; also of its first table.
         kind: Which days it has.
-        path: Path of its endpoint; `{workspace_id}` is filled for each of the `fan_out`.
-        paging: How the endpoint hands out its pages.
+        path: Path of its own endpoint; empty: it has those of the workspaces only.
+        paging: How the endpoints hand out their pages.
         function: Its Lambda function.
         tables: The tables that its records fill.
-        params: Query parameters of every request.
-        fan_out: The asset over whose records the path runs.
+        params: Query parameters of every request of its own endpoint.
+        fan_out: How it is asked for workspace by workspace, too; None: it is not.
         lookback_days: How many past days a scheduled run reads again.
         time_buckets: How its time buckets are asked for, if it has any.
         depth: How far back the API has it; None: as far as anybody knows.
@@ -144,7 +161,7 @@ class Asset:
     function: Function
     tables: tuple[Table, ...]
     params: Mapping[str, str] = field(default_factory=dict, hash=False)
-    fan_out: "Asset | None" = None
+    fan_out: FanOut | None = None
     lookback_days: int = 0
     time_buckets: TimeBuckets | None = None
     depth: Depth | None = None
@@ -160,9 +177,18 @@ class Asset:
 
     @property
     def list_params(self) -> list[tuple[str, str]]:
-        """Query parameters of a walk over records, as many on a page as the API gives."""
+        """Query parameters of a walk over its own records."""
+        return self._most_a_page(self.params)
+
+    @property
+    def workspace_params(self) -> list[tuple[str, str]]:
+        """Query parameters of a walk over the records of a workspace."""
+        return self._most_a_page(self.fan_out.params if self.fan_out else {})
+
+    def _most_a_page(self, params: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return query parameters with as many records on a page as the API gives."""
         limit = [("limit", "1000")] if self.paging.cursor else []
-        return [*self.params.items(), *limit]
+        return [*params.items(), *limit]
 
     def path_of(self, workspace_id: str) -> str:
         """Return the path for a workspace; no identifier leads away from the endpoint.
@@ -173,7 +199,8 @@ class Asset:
         if not workspace_id.strip("."):
             problem = f"{workspace_id!r} is not an identifier"
             raise ContractBroken(problem, asset=self.name, field="workspace_id")
-        return self.path.format(workspace_id=quote(workspace_id, safe=""))
+        assert self.fan_out  # noqa: S101  else there is no such path
+        return self.fan_out.path.format(workspace_id=quote(workspace_id, safe=""))
 
     def grouped(self, group_by: tuple[str, ...], width: str) -> "Asset":
         """Return the same asset asked for by other dimensions and another width of time bucket.

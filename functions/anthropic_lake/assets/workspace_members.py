@@ -6,7 +6,7 @@ The default workspace has no list of its own: access to it follows the role in t
 from dataclasses import replace
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Function, Kind
+from anthropic_lake.assets.asset import Asset, FanOut, Function, Kind
 from anthropic_lake.assets.workspaces import WORKSPACES
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import STRING
@@ -14,9 +14,12 @@ from anthropic_lake.schema.types import STRING
 WORKSPACE_MEMBERS = Asset(
     name="workspace_members",
     kind=Kind.SNAPSHOT,
-    path="/v1/organizations/workspaces/{workspace_id}/members",
+    path="",
     paging=Paging.AFTER_ID,
-    fan_out=replace(WORKSPACES, params={"include_archived": "true"}),
+    fan_out=FanOut(
+        replace(WORKSPACES, params={"include_archived": "true"}),
+        "/v1/organizations/workspaces/{workspace_id}/members",
+    ),
     function=Function(
         "Takes the daily snapshot of the members of every workspace.",
         schedule_minute=32,

@@ -7,7 +7,7 @@ from anthropic_lake import strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
 from anthropic_lake.api.paging import Params
-from anthropic_lake.assets import ASSETS, Asset, Kind
+from anthropic_lake.assets import ASSETS, Asset, FanOut, Kind
 from anthropic_lake.errors import ApiError, MissingPermission, NotOffered, redact
 from anthropic_lake.extract.endpoint import own_answer
 from anthropic_lake.extract.snapshots import record_id
@@ -51,10 +51,10 @@ def check(asset: Asset, connection: Connection, today: date) -> Access:
     """Try an asset's endpoint once, for one record of yesterday where it has days."""
     api = AdminApi(connection, asset.name)
     try:
-        if asset.fan_out is None:
+        if asset.path:
             own_answer(asset, api, _params(asset, today))
-            return Access(asset.name, "allowed")
-        return _check_fan_out(asset, asset.fan_out, api)
+        detail = _try_first_workspace(asset, asset.fan_out, api) if asset.fan_out else ""
+        return Access(asset.name, "allowed", detail)
     except NotOffered:
         return Access(asset.name, NOT_OFFERED, "beta" if asset.beta else "")
     except ApiError as error:
@@ -62,15 +62,17 @@ def check(asset: Asset, connection: Connection, today: date) -> Access:
         return Access(asset.name, "refused" if refused else "unreachable", str(error))
 
 
-def _check_fan_out(asset: Asset, workspaces: Asset, api: AdminApi) -> Access:
-    """Try the endpoint for the first workspace."""
+def _try_first_workspace(asset: Asset, fan_out: FanOut, api: AdminApi) -> str:
+    """Try the endpoint for the first workspace, and return what hinders it."""
+    workspaces = fan_out.workspaces
     params = [*workspaces.params.items(), ("limit", "1")]
     page = next(api.pages(workspaces.path, workspaces.paging, params))
     first = strict_json.elements(page.data)[:1]
     if not first:
-        return Access(asset.name, "allowed", "there are no workspaces to try it with")
-    api.get(asset.path_of(record_id(workspaces, first[0], page)), [("limit", "1")])
-    return Access(asset.name, "allowed")
+        return "there are no workspaces to try it with"
+    params = [*fan_out.params.items(), ("limit", "1")]
+    api.get(asset.path_of(record_id(workspaces, first[0], page)), params, beta=asset.beta)
+    return ""
 
 
 def _params(asset: Asset, today: date) -> Params:

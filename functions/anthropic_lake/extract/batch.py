@@ -33,16 +33,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class PartEnd:
-    """All records of one workspace have come, where an asset is asked for workspace by workspace.
+    """All records of one list have come, where an asset is asked for workspace by workspace.
 
     Args:
         day: The day of the snapshot, UTC.
-        workspace_id: The workspace.
+        workspace_id: The workspace; None: the asset's own list.
         warnings: Why its records are left out; empty when they are not.
     """
 
     day: date
-    workspace_id: str
+    workspace_id: str | None
     warnings: tuple[str, ...] = ()
 
 

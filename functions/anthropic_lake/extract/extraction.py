@@ -9,7 +9,7 @@ from anthropic_lake.extract.batch import Extracted
 from anthropic_lake.extract.buckets import BucketReport
 from anthropic_lake.extract.days import extract_days
 from anthropic_lake.extract.reach import Reach
-from anthropic_lake.extract.snapshots import extract_list, extract_workspaces
+from anthropic_lake.extract.snapshots import extract_snapshot
 from anthropic_lake.extract.timed_rows import TimedReport
 
 
@@ -55,20 +55,19 @@ class Extraction:
             return extract_days(self._asset, self._api, reach)
         return self._report.days(reach)
 
-    def snapshot(self, today: date, done: Set[str] = frozenset()) -> Iterator[Extracted]:
+    def snapshot(self, today: date, done: Set[str | None] = frozenset()) -> Iterator[Extracted]:
         """Extract all records of a snapshot asset.
 
         Args:
             today: The day that the snapshot is taken for, UTC.
-            done: Workspaces to leave out, where the asset is asked for workspace by workspace.
+            done: Parts to leave out, where the asset is asked for workspace by workspace: the
+                workspaces; None: the asset's own list.
 
         Yields:
             The batches of the day and its end; where the asset is asked for workspace by workspace,
-            the end of each one after its batches. Fields of answers stand anywhere between.
+            the end of each part after its batches. Fields of answers stand anywhere between.
 
         Raises:
             ApiError: The API does not answer, or breaks its contract.
         """
-        if self._asset.fan_out is None:
-            return extract_list(self._asset, self._api, today)
-        return extract_workspaces(self._asset, self._asset.fan_out, self._api, today, done)
+        return extract_snapshot(self._asset, self._api, today, done)

@@ -7,45 +7,57 @@ from http import HTTPStatus
 from anthropic_lake import strict_json
 from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.paging import Page
-from anthropic_lake.assets import Asset
+from anthropic_lake.assets import Asset, FanOut
 from anthropic_lake.errors import BadRequest, NotFound
 from anthropic_lake.extract.batch import Batch, DayEnd, Extracted, PartEnd, answer_fields, broken
 from anthropic_lake.extract.endpoint import own_pages
 
 
-def extract_list(asset: Asset, api: AdminApi, today: date) -> Iterator[Extracted]:
-    """Extract the records of one list.
+def extract_snapshot(
+    asset: Asset, api: AdminApi, today: date, done: Set[str | None]
+) -> Iterator[Extracted]:
+    """Extract the records of the asset's own list, then those of each workspace's list.
+
+    Args:
+        asset: What to ask for.
+        api: Whom to ask.
+        today: The day that the snapshot is taken for, UTC.
+        done: Parts to leave out: workspaces; None: the asset's own list.
 
     Raises:
         ApiError: The API does not answer, or breaks its contract.
     """
-    for page in own_pages(asset, api, asset.list_params):
-        yield from _page(page, today, {})
-        del page  # the last one may be large, and the rows are written after the day's end
+    if asset.path and None not in done:
+        for page in own_pages(asset, api, asset.list_params):
+            yield from _page(page, today, {})
+            del page  # the last one may be large, and the rows are written after the day's end
+        if asset.fan_out:
+            yield PartEnd(today, None)
+    if asset.fan_out:
+        yield from _workspaces(asset, asset.fan_out, api, today, done)
     yield DayEnd(today)
 
 
-def extract_workspaces(
-    asset: Asset, workspaces: Asset, api: AdminApi, today: date, done: Set[str]
+def _workspaces(
+    asset: Asset, fan_out: FanOut, api: AdminApi, today: date, done: Set[str | None]
 ) -> Iterator[Extracted]:
     """Extract the records of each workspace that is not done; half a workspace is not kept.
 
     A workspace whose list is refused is left out. Where several are refused, active ones too, and
     none has a list, the endpoint itself is at fault, and an empty snapshot would be a lie. So the
     end of a refused workspace waits for a list that comes.
-
-    Raises:
-        ApiError: The API does not answer, or breaks its contract.
     """
     is_active: dict[str, bool] = {}
+    workspaces = fan_out.workspaces
     # All workspaces are read first, so that no walk stays open meanwhile.
     for page in api.pages(workspaces.path, workspaces.paging, workspaces.list_params):
         yield from answer_fields("page", page.fields)
         for record in strict_json.elements(page.data):
             is_active[record_id(workspaces, record, page)] = _is_active(record)
+    wanted = [name for name in is_active if is_active[name] or not fan_out.only_active]
     refused: dict[str, BadRequest | NotFound] = {}
-    any_came = bool(done)
-    for workspace_id in [name for name in is_active if name not in done]:
+    any_came = any(part is not None for part in done)
+    for workspace_id in [name for name in wanted if name not in done]:
         pages = _pages(asset, api, workspace_id)
         if isinstance(pages, BadRequest | NotFound):
             refused[workspace_id] = pages
@@ -58,7 +70,6 @@ def extract_workspaces(
     if not any_came and len(refused) > 1 and any(is_active[name] for name in refused):
         raise refused.popitem()[1]
     yield from _ends_of_refused(refused, today)
-    yield DayEnd(today)
 
 
 def record_id(asset: Asset, record: strict_json.Text, page: Page) -> str:
@@ -89,8 +100,9 @@ def _pages(asset: Asset, api: AdminApi, workspace_id: str) -> list[Page] | BadRe
         ApiError: The list cannot be had for another reason, such as a page token that is refused.
     """
     pages: list[Page] = []
+    path = asset.path_of(workspace_id)
     try:
-        pages.extend(api.pages(asset.path_of(workspace_id), asset.paging, asset.list_params))
+        pages.extend(api.pages(path, asset.paging, asset.workspace_params, beta=asset.beta))
     except NotFound as refusal:
         return refusal
     except BadRequest as refusal:

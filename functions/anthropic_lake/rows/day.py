@@ -138,15 +138,15 @@ class Day:
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one workspace in a snapshot, whole; the day has them, too.
+    """The rows of one list in a snapshot of several, whole; the day has them, too.
 
     Args:
-        workspace_id: The workspace.
+        workspace_id: The workspace; None: the asset's own list.
         rows: Its rows of each table, in the order of the tables.
         warnings: Why its records are left out; empty when they are not.
     """
 
-    workspace_id: str
+    workspace_id: str | None
     rows: tuple[pa.Table, ...]
     warnings: tuple[str, ...]
 

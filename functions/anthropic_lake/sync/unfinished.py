@@ -15,22 +15,23 @@ from anthropic_lake.schema.table import Table
 
 @dataclass
 class Unfinished:
-    """The workspaces whose records have come whole.
+    """The parts whose records have come whole.
 
     Args:
         day: The day of the snapshot, UTC.
-        workspace_ids: The workspaces, those whose records are left out, too.
+        workspace_ids: The workspaces, those whose records are left out, too; None: the asset's
+            own list.
         rows: Their rows.
         warnings: Why records of some are left out.
     """
 
     day: date
-    workspace_ids: set[str] = field(default_factory=set)
+    workspace_ids: set[str | None] = field(default_factory=set)
     rows: list[pa.Table] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def add(self, workspace_id: str, rows: pa.Table, warnings: Iterable[str]) -> None:
-        """Add a workspace."""
+    def add(self, workspace_id: str | None, rows: pa.Table, warnings: Iterable[str]) -> None:
+        """Add a part."""
         self.workspace_ids.add(workspace_id)
         self.rows.append(rows)
         self.warnings += warnings
@@ -43,7 +44,7 @@ class Unfinished:
         """
         metadata = {
             "day": self.day.isoformat(),
-            "workspace_ids": json.dumps(sorted(self.workspace_ids)),
+            "workspace_ids": json.dumps(sorted(self.workspace_ids, key=str)),
             "warnings": json.dumps(self.warnings),
         }
         rows = pa.concat_tables([table.schema.empty_table(), *self.rows])
