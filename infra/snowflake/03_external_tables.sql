@@ -367,6 +367,56 @@ CREATE OR REPLACE EXTERNAL TABLE analytics_cost (
   COPY GRANTS
   COMMENT = 'Cost of one time bucket and combination of dimensions, before credits.';
 
+CREATE OR REPLACE EXTERNAL TABLE rate_limits (
+  workspace_id VARCHAR AS (value:"workspace_id"::VARCHAR) COMMENT 'Identifier of the workspace; null: the organization.',
+  group_id VARCHAR AS (value:"group_id"::VARCHAR) COMMENT 'Identifier of the group of models, or of the surface of the API, that the limit is for; the same in every organization.',
+  limiter VARCHAR AS (value:"limiter"::VARCHAR) COMMENT 'What is limited, such as `requests_per_minute`; null: the entry names no limit.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier of the organization''s entry, the same in the entries of its workspaces.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT '`rate_limit`, or `workspace_rate_limit` of a workspace.',
+  group_type VARCHAR AS (value:"group_type"::VARCHAR) COMMENT 'What the group is: models, or a surface of the API.',
+  group_display_name VARCHAR AS (value:"group_display_name"::VARCHAR) COMMENT 'Name of a group of models, which may change; null for other groups.',
+  models VARCHAR AS (value:"models"::VARCHAR) COMMENT 'Models that the limit is for: JSON list of names; null where it is for no models.',
+  value NUMBER(19, 0) AS (value:"value"::NUMBER(19, 0)) COMMENT 'The limit, in the unit that the limiter''s name says.',
+  org_limit NUMBER(19, 0) AS (value:"org_limit"::NUMBER(19, 0)) COMMENT 'The organization''s limit, beside a workspace''s; null in the organization''s own row, or where it has none.',
+  source VARCHAR AS (value:"source"::VARCHAR) COMMENT 'Where a workspace''s limit comes from: JSON object, whose `type` is `workspace`, or `organization` where it is inherited.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=rate_limits/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=rate_limits/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One limiter of the organization or of one active workspace, as it was on the day.';
+
+CREATE OR REPLACE EXTERNAL TABLE spend_limits (
+  id VARCHAR AS (value:"id"::VARCHAR) COMMENT 'Identifier of the spend limit.',
+  organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR AS (value:"type"::VARCHAR) COMMENT 'Always `spend_limit`.',
+  scope_type VARCHAR AS (value:"scope_type"::VARCHAR) COMMENT 'What is capped.',
+  scope_workspace_id VARCHAR AS (value:"scope_workspace_id"::VARCHAR) COMMENT 'Identifier of the workspace that is capped; null: not a workspace.',
+  scope_user_id VARCHAR AS (value:"scope_user_id"::VARCHAR) COMMENT 'Identifier of the user who is capped; null: not a user.',
+  scope VARCHAR AS (value:"scope"::VARCHAR) COMMENT 'What is capped, whole: JSON object.',
+  amount_cents NUMBER(38, 12) AS (value:"amount_cents"::NUMBER(38, 12)) COMMENT 'The cap, in cents of the currency; null: no number is set.',
+  amount_usd NUMBER(38, 12) AS (value:"amount_usd"::NUMBER(38, 12)) COMMENT 'The cap in US dollars; null: no number is set, or another currency.',
+  currency VARCHAR AS (value:"currency"::VARCHAR) COMMENT 'Currency of the amount, such as `USD`.',
+  period VARCHAR AS (value:"period"::VARCHAR) COMMENT 'How long the cap is for, before it counts anew.',
+  is_enabled BOOLEAN AS (value:"is_enabled"::BOOLEAN) COMMENT 'Whether the cap applies; false for the organization''s while extra usage is switched off.',
+  created_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"created_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the cap was created, UTC.',
+  updated_at TIMESTAMP_NTZ(6) AS (CONVERT_TIMEZONE('UTC', value:"updated_at"::TIMESTAMP_LTZ(6))::TIMESTAMP_NTZ(6)) COMMENT 'When the cap was last changed, UTC; that of a `usage_tier` never changes.',
+  extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=spend_limits/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
+)
+  PARTITION BY (date)
+  LOCATION = @objects/asset=spend_limits/
+  AUTO_REFRESH = TRUE
+  PATTERN = '.*[.]parquet'
+  FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
+  COPY GRANTS
+  COMMENT = 'One cap on metered spend, as it was on the day.';
+
 CREATE OR REPLACE EXTERNAL TABLE sync_days (
   asset VARCHAR AS (value:"asset"::VARCHAR) COMMENT 'Asset that was read.',
   day DATE AS (value:"day"::DATE) COMMENT 'Day of the asset, UTC.',

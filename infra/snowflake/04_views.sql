@@ -257,6 +257,148 @@ AS
   WHERE
     copy_number = 1;
 
+CREATE OR REPLACE VIEW rate_limits_current
+  COMMENT = 'What does the latest snapshot of rate_limits say?'
+AS
+  SELECT
+    date,
+    workspace_id,
+    group_id,
+    limiter,
+    organization_id,
+    id,
+    type,
+    group_type,
+    group_display_name,
+    models,
+    value,
+    org_limit,
+    source,
+    extra
+  FROM (
+    SELECT
+      s.date,
+      s.workspace_id,
+      s.group_id,
+      s.limiter,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.id,
+      s.type,
+      s.group_type,
+      s.group_display_name,
+      s.models,
+      s.value,
+      s.org_limit,
+      s.source,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.workspace_id, s.group_id, s.limiter
+        ORDER BY s.date, s.workspace_id, s.group_id, s.limiter, s.organization_id, s.id, s.type, s.group_type, s.group_display_name, s.models, s.value, s.org_limit, s.source, s.extra
+      ) AS copy_number
+    FROM rate_limits AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
+        SELECT
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'rate_limits'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM rate_limits
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
+  WHERE
+    copy_number = 1;
+
+CREATE OR REPLACE VIEW spend_limits_current
+  COMMENT = 'What does the latest snapshot of spend_limits say?'
+AS
+  SELECT
+    date,
+    id,
+    organization_id,
+    type,
+    scope_type,
+    scope_workspace_id,
+    scope_user_id,
+    scope,
+    amount_cents,
+    amount_usd,
+    currency,
+    period,
+    is_enabled,
+    created_at,
+    updated_at,
+    extra
+  FROM (
+    SELECT
+      s.date,
+      s.id,
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.type,
+      s.scope_type,
+      s.scope_workspace_id,
+      s.scope_user_id,
+      s.scope,
+      s.amount_cents,
+      s.amount_usd,
+      s.currency,
+      s.period,
+      s.is_enabled,
+      s.created_at,
+      s.updated_at,
+      s.extra,
+      ROW_NUMBER() OVER (
+        PARTITION BY s.id
+        ORDER BY s.date, s.id, s.organization_id, s.type, s.scope_type, s.scope_workspace_id, s.scope_user_id, s.scope, s.amount_cents, s.amount_usd, s.currency, s.period, s.is_enabled, s.created_at, s.updated_at, s.extra
+      ) AS copy_number
+    FROM spend_limits AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+      AND s.date <= CAST(SYSDATE() AS DATE)
+      AND s.date = (
+        SELECT
+          MAX(snapshot_date)
+        FROM (
+          SELECT
+            MAX(day) AS snapshot_date
+          FROM sync_days
+          WHERE
+            date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) - INTERVAL '1 MONTH'
+            AND date <= CAST(SYSDATE() AS DATE)
+            AND DAY(date) = 1
+            AND day <= CAST(SYSDATE() AS DATE)
+            AND asset = 'spend_limits'
+          UNION ALL
+          SELECT
+            MAX(date) AS snapshot_date
+          FROM spend_limits
+          WHERE
+            date > CAST(SYSDATE() AS DATE) - INTERVAL '31 DAY'
+            AND date <= CAST(SYSDATE() AS DATE)
+        ) AS candidates
+      )
+  ) AS snapshot
+  WHERE
+    copy_number = 1;
+
 CREATE OR REPLACE VIEW users_current
   COMMENT = 'What does the latest snapshot of users say?'
 AS

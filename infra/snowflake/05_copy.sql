@@ -307,6 +307,46 @@ CREATE TABLE IF NOT EXISTS analytics_cost (
 )
   COMMENT = 'Cost of one time bucket and combination of dimensions, before credits.';
 
+CREATE TABLE IF NOT EXISTS rate_limits (
+  workspace_id VARCHAR COMMENT 'Identifier of the workspace; null: the organization.',
+  group_id VARCHAR COMMENT 'Identifier of the group of models, or of the surface of the API, that the limit is for; the same in every organization.',
+  limiter VARCHAR COMMENT 'What is limited, such as `requests_per_minute`; null: the entry names no limit.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  id VARCHAR COMMENT 'Identifier of the organization''s entry, the same in the entries of its workspaces.',
+  type VARCHAR COMMENT '`rate_limit`, or `workspace_rate_limit` of a workspace.',
+  group_type VARCHAR COMMENT 'What the group is: models, or a surface of the API.',
+  group_display_name VARCHAR COMMENT 'Name of a group of models, which may change; null for other groups.',
+  models VARCHAR COMMENT 'Models that the limit is for: JSON list of names; null where it is for no models.',
+  value NUMBER(19, 0) COMMENT 'The limit, in the unit that the limiter''s name says.',
+  org_limit NUMBER(19, 0) COMMENT 'The organization''s limit, beside a workspace''s; null in the organization''s own row, or where it has none.',
+  source VARCHAR COMMENT 'Where a workspace''s limit comes from: JSON object, whose `type` is `workspace`, or `organization` where it is inherited.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One limiter of the organization or of one active workspace, as it was on the day.';
+
+CREATE TABLE IF NOT EXISTS spend_limits (
+  id VARCHAR COMMENT 'Identifier of the spend limit.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  type VARCHAR COMMENT 'Always `spend_limit`.',
+  scope_type VARCHAR COMMENT 'What is capped.',
+  scope_workspace_id VARCHAR COMMENT 'Identifier of the workspace that is capped; null: not a workspace.',
+  scope_user_id VARCHAR COMMENT 'Identifier of the user who is capped; null: not a user.',
+  scope VARCHAR COMMENT 'What is capped, whole: JSON object.',
+  amount_cents NUMBER(38, 12) COMMENT 'The cap, in cents of the currency; null: no number is set.',
+  amount_usd NUMBER(38, 12) COMMENT 'The cap in US dollars; null: no number is set, or another currency.',
+  currency VARCHAR COMMENT 'Currency of the amount, such as `USD`.',
+  period VARCHAR COMMENT 'How long the cap is for, before it counts anew.',
+  is_enabled BOOLEAN COMMENT 'Whether the cap applies; false for the organization''s while extra usage is switched off.',
+  created_at TIMESTAMP_NTZ(6) COMMENT 'When the cap was created, UTC.',
+  updated_at TIMESTAMP_NTZ(6) COMMENT 'When the cap was last changed, UTC; that of a `usage_tier` never changes.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One cap on metered spend, as it was on the day.';
+
 CREATE TABLE IF NOT EXISTS sync_days (
   asset VARCHAR COMMENT 'Asset that was read.',
   day DATE COMMENT 'Day of the asset, UTC.',

@@ -255,7 +255,7 @@ def test_schedules_are_valid_and_do_not_start_together(frequency: str, hour: str
         assert int(hour) in {time // 60 for time in times}
         starts += times
     starts.sort()
-    assert all(later - earlier > 5 for earlier, later in itertools.pairwise(starts))
+    assert all(later - earlier > 3 for earlier, later in itertools.pairwise(starts))
 
 
 @pytest.mark.parametrize("hour", ["0", "3", "23"])

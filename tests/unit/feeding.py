@@ -20,7 +20,7 @@ from anthropic_lake.errors import ApiError, LakeError
 from anthropic_lake.extract.batch import AnswerFields, Extracted
 from anthropic_lake.extract.extraction import Extraction
 from anthropic_lake.rows.day import Day, days
-from anthropic_lake.schema.table import Table
+from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import ESTIMATE, INTEGER, JSON, MONEY, TIMESTAMP, Type
 from tests.simulator import Organization
 from tests.unit.fakes import Asked, Reply, talk
@@ -54,7 +54,8 @@ def feed(asset: Asset, body: bytes) -> Fed | LakeError:
 
     def answer(asked: Asked) -> Reply:
         if asset.fan_out and asked.path == asset.fan_out.workspaces.path:
-            return Reply({"data": [{"id": "wrkspc_01"}], "has_more": False, "last_id": "wrkspc_01"})
+            workspaces = [] if asset.path else [{"id": "wrkspc_01"}]
+            return Reply({"data": workspaces, "has_more": False, "last_id": "wrkspc_01"})
         return Reply(body)
 
     api = talk(answer, asset=asset.name, time_left=lambda: 2.0).api  # few retries
@@ -103,7 +104,10 @@ def sent(asset: Asset, body: bytes) -> Counter[tuple[str, object]]:
     leaves.update(_others(answer, _PAGING | ({_REFRESHED} if timed else set()), "page"))
     shared = {_REFRESHED: answer.get(_REFRESHED)} if timed else {}
     records = [
-        Counter(_expected(asset, shared | record)) for record in answer["data"] if not in_buckets
+        Counter(_expected(asset, shared | record))
+        for whole in answer["data"]
+        if not in_buckets
+        for record in _unnested(asset, whole)
     ]
     if not asset.kind.dated:  # equal records of a snapshot are one row
         records = [record for n, record in enumerate(records) if record not in records[:n]]
@@ -117,6 +121,13 @@ def sent(asset: Asset, body: bytes) -> Counter[tuple[str, object]]:
         for name in _BOUNDS:
             leaves.update(_expected_of_bound(asset, name, bucket[name], results))
     return leaves
+
+
+def _unnested(asset: Asset, record: Json) -> list[Json]:
+    """A record, or one for each element of the list that its table unnests."""
+    name = asset.tables[0].unnest
+    elements = record.get(name) if name else None
+    return [record | {str(name): [element]} for element in elements] if elements else [record]
 
 
 def _expected_of_bound(
@@ -144,7 +155,7 @@ def _kept(table: Table, rows: pa.Table) -> Iterator[tuple[str, object]]:
     for row in rows.to_pylist():
         for column in table.all_columns:
             value = row[column.name]
-            if value is None or column.usd_where or "[]." in column.paths[0]:
+            if value is None or column.usd_where or _is_combined(table, column):
                 continue
             if column.name == "extra":
                 yield from _leaves_by_path(json.loads(value, parse_float=Decimal), prefix)
@@ -155,6 +166,11 @@ def _kept(table: Table, rows: pa.Table) -> Iterator[tuple[str, object]]:
                     yield from _leaves(json.loads(value, parse_float=Decimal), prefix + path)
                 else:
                     yield prefix + path, _exact(value)
+
+
+def _is_combined(table: Table, column: Column) -> bool:
+    """Whether a column is made of all elements of a list."""
+    return "[]." in column.paths[0] and not table.unnest
 
 
 def _leaves_by_path(values: Json, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -207,7 +223,7 @@ def _types(asset: Asset) -> dict[str, Type]:
         for table in asset.tables
         for column in table.all_columns
         for path in column.paths
-        if column.name != "extra" and "[]." not in path
+        if column.name != "extra" and not _is_combined(table, column)
     }
 
 
@@ -269,6 +285,37 @@ _USAGE = {
 }
 
 
+_OF_WORKSPACE = {
+    "rate_limit_id": "rl_01",
+    "workspace_id": "wrkspc_01",
+    "type": "workspace_rate_limit",
+    "group": {"id": "rlg_01", "type": "batch"},
+    "group_type": "batch",
+    "models": None,
+    "limits": [
+        {
+            "type": "requests_per_minute",
+            "value": 50,
+            "org_limit": 4000,
+            "source": {"type": "workspace"},
+        },
+        {
+            "type": "batch_requests_in_queue",
+            "value": 9,
+            "org_limit": None,
+            "source": {"type": "organization"},
+        },
+    ],
+}
+_OF_OLDER_TYPES = {
+    "id": "rl_02",
+    "type": "rate_limit",
+    "group_type": "model_group",
+    "models": ["claude-opus-5-5"],
+    "limits": [{"type": "requests_per_minute", "value": 7}],
+}
+
+
 def samples() -> dict[str, Json]:
     """A page of each asset as the simulator has it, with at most three records."""
     organization = Organization.invent(today=DAY, days=2, people=3, workspaces=2)
@@ -282,6 +329,8 @@ def samples() -> dict[str, Json]:
         "usage_report": [usage | {"results": usage["results"][:3]}],
         "cost_report": [_bucket(organization.cost_rows(DAY)[:3])],
         "claude_code_usage": organization.claude_code_records(DAY),
+        "rate_limits": [*organization.rate_limits[:1], _OF_WORKSPACE, _OF_OLDER_TYPES],
+        "spend_limits": organization.spend_limits[1:],
     }
     pages: dict[str, Json] = {
         name: {"data": found[:3], "has_more": False, "next_page": None, "last_id": None}

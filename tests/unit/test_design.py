@@ -122,6 +122,8 @@ def test_the_date_comes_from_the_key_and_never_from_a_file() -> None:
             ["analytics_cost"],
             {},
         ),
+        ("rate_limits", Kind.SNAPSHOT, Paging.TOKEN_ALONE, "rate_limits", ["rate_limits"], {}),
+        ("spend_limits", Kind.SNAPSHOT, Paging.TOKEN_ALONE, "spend_limits", ["spend_limits"], {}),
     ],
 )
 def test_an_asset_is_asked_for_as_the_design_says(
@@ -139,6 +141,13 @@ def test_an_asset_is_asked_for_as_the_design_says(
     ("name", "path", "params", "of_workspaces", "only_active"),
     [
         ("workspace_members", "members", {}, {"include_archived": "true"}, False),
+        (
+            "rate_limits",
+            "rate_limits",
+            {"include_inherited": "true"},
+            {"include_default": "true"},
+            True,
+        ),
     ],
 )
 def test_an_asset_is_asked_for_workspace_by_workspace_as_the_design_says(
@@ -154,11 +163,23 @@ def test_an_asset_is_asked_for_workspace_by_workspace_as_the_design_says(
 
 
 def test_only_these_assets_are_asked_for_workspace_by_workspace() -> None:
-    assert {name for name, asset in ASSETS.items() if asset.fan_out} == {"workspace_members"}
+    fanned_out = {name for name, asset in ASSETS.items() if asset.fan_out}
+    assert fanned_out == {"workspace_members", "rate_limits"}
 
 
-def test_there_are_eleven_assets() -> None:
-    assert len(ASSETS) == 11
+def test_only_these_assets_are_offered_to_some_organizations_and_only_they_need_a_beta() -> None:
+    offered = {name: asset.beta for name, asset in ASSETS.items() if asset.offered_to_some}
+    assert offered == {
+        "analytics_usage": "analytics-usage-cost-2026-08-24",
+        "analytics_cost": "analytics-usage-cost-2026-08-24",
+        "rate_limits": None,
+        "spend_limits": "spend-limit-reads-2026-09-26",
+    }
+    assert not any(asset.beta for asset in ASSETS.values() if not asset.offered_to_some)
+
+
+def test_there_are_thirteen_assets() -> None:
+    assert len(ASSETS) == 13
     assert all(name == asset.name for name, asset in ASSETS.items())
 
 

@@ -8,6 +8,8 @@ from anthropic_lake.assets.claude_code_usage import CLAUDE_CODE_USAGE
 from anthropic_lake.assets.cost_report import COST_REPORT
 from anthropic_lake.assets.invites import INVITES
 from anthropic_lake.assets.organization import ORGANIZATION
+from anthropic_lake.assets.rate_limits import RATE_LIMITS
+from anthropic_lake.assets.spend_limits import SPEND_LIMITS
 from anthropic_lake.assets.usage_report import USAGE_REPORT
 from anthropic_lake.assets.users import USERS
 from anthropic_lake.assets.workspace_members import WORKSPACE_MEMBERS
@@ -27,6 +29,8 @@ ASSETS = {
         CLAUDE_CODE_USAGE,
         ANALYTICS_USAGE,
         ANALYTICS_COST,
+        RATE_LIMITS,
+        SPEND_LIMITS,
     )
 }
 """Every asset by its name."""

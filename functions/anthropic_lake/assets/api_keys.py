@@ -11,7 +11,7 @@ API_KEYS = Asset(
     path="/v1/organizations/api_keys",
     paging=Paging.AFTER_ID,
     function=Function(
-        "Takes the daily snapshot of the API keys.", schedule_minute=14, memory_mb=512
+        "Takes the daily snapshot of the API keys.", schedule_minute=11, memory_mb=512
     ),
     tables=(
         Table(

@@ -106,7 +106,7 @@ CLAUDE_CODE_USAGE = Asset(
     lookback_days=3,
     function=Function(
         "Reads the Claude Code activity of the days that are new or may have changed.",
-        schedule_minute=50,
+        schedule_minute=38,
         memory_mb=1024,
         environment={"LOOKBACK_DAYS": "ClaudeCodeLookbackDays"},
     ),

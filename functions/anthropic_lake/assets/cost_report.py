@@ -20,7 +20,7 @@ COST_REPORT = Asset(
     ),
     function=Function(
         "Reads the cost of the days that are new or may have changed.",
-        schedule_minute=44,
+        schedule_minute=33,
         memory_mb=1024,
         environment={"LOOKBACK_DAYS": "CostLookbackDays"},
     ),

@@ -11,7 +11,7 @@ INVITES = Asset(
     path="/v1/organizations/invites",
     paging=Paging.AFTER_ID,
     function=Function(
-        "Takes the daily snapshot of the invitations.", schedule_minute=20, memory_mb=256
+        "Takes the daily snapshot of the invitations.", schedule_minute=15, memory_mb=256
     ),
     tables=(
         Table(

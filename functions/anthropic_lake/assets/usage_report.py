@@ -32,7 +32,7 @@ USAGE_REPORT = Asset(
     ),
     function=Function(
         "Reads the tokens of the days that are new or may have changed.",
-        schedule_minute=38,
+        schedule_minute=29,
         memory_mb=1024,
         environment={
             "LOOKBACK_DAYS": "UsageLookbackDays",

@@ -10,7 +10,7 @@ USERS = Asset(
     kind=Kind.SNAPSHOT,
     path="/v1/organizations/users",
     paging=Paging.AFTER_ID,
-    function=Function("Takes the daily snapshot of the users.", schedule_minute=26, memory_mb=512),
+    function=Function("Takes the daily snapshot of the users.", schedule_minute=20, memory_mb=512),
     tables=(
         Table(
             name="users",

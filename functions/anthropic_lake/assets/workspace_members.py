@@ -22,7 +22,7 @@ WORKSPACE_MEMBERS = Asset(
     ),
     function=Function(
         "Takes the daily snapshot of the members of every workspace.",
-        schedule_minute=32,
+        schedule_minute=24,
         memory_mb=512,
     ),
     tables=(

@@ -13,7 +13,7 @@ WORKSPACES = Asset(
     params={"include_archived": "true", "include_default": "true"},
     function=Function(
         "Takes the daily snapshot of the workspaces, archived ones too.",
-        schedule_minute=8,
+        schedule_minute=6,
         memory_mb=256,
     ),
     tables=(

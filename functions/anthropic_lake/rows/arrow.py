@@ -18,7 +18,8 @@ from typing import Any
 import pyarrow as pa
 from msgspec import UNSET
 
-from anthropic_lake.rows.shape import LIST
+from anthropic_lake import strict_json
+from anthropic_lake.rows.shape import LIST, table_of_elements
 from anthropic_lake.schema.table import EXTRA, Column, Table
 from anthropic_lake.schema.types import STRING, Type
 
@@ -122,7 +123,11 @@ def to_arrow(table: Table, records: Records) -> tuple[pa.Table, int]:
     Raises:
         FieldError: A value has a wrong type, or a required one is missing.
     """
-    reader = _Exploded(records, table.explode) if table.explode else records
+    reader: FieldReader = records
+    if table.explode:
+        reader = _Exploded(records, table.explode)
+    elif table.unnest:
+        reader = _Unnested(records, table.unnest)
     extras, unknown_fields = reader.extras(table)
     arrays = [
         pa.array(extras, pa.string()) if column is EXTRA else reader.array(column)
@@ -207,6 +212,58 @@ class _Exploded(FieldReader):
         if name not in self._own:
             self._own[name] = list(self._elements.has(name))
         return self._own[name]
+
+
+class _Unnested(FieldReader):
+    """The records, a row for each object of their lists, or one for a record that has none.
+
+    A path inside the list is the object's, any other one the record's.
+
+    Args:
+        records: The records.
+        name: The field of a record that holds its list.
+    """
+
+    def __init__(self, records: Records, name: str) -> None:
+        self._prefix = f"{name}{LIST}."
+        self._records = records
+        self._elements = records.elements(name)
+        self._record_of_row: list[int] = []
+        self._element_of_row: list[int | None] = []
+        elements = 0
+        for record, count in enumerate(records.counts(name)):
+            self._record_of_row += [record] * max(1, count)
+            self._element_of_row += range(elements, elements + count) if count else [None]
+            elements += count
+
+    def values(self, type_: Type, paths: tuple[str, ...]) -> Sequence[Any]:
+        """Return the objects' values, or repeat those of their records."""
+        if not paths[0].startswith(self._prefix):
+            of_records = self._records.values(type_, paths)
+            return [of_records[record] for record in self._record_of_row]
+        own_paths = tuple(path.removeprefix(self._prefix) for path in paths)
+        return self._of_rows(self._elements.values(type_, own_paths))
+
+    def extras(self, table: Table) -> tuple[list[str | None], int]:
+        """Return those of the records, and those of the objects beside them."""
+        of_records, unknown = self._records.extras(table)
+        of_elements, unknown_in_lists = self._elements.extras(table_of_elements(table))
+        of_rows = [of_records[record] for record in self._record_of_row]
+        extras = map(self._joined, of_rows, self._of_rows(of_elements))
+        return list(extras), unknown + unknown_in_lists
+
+    def _of_rows(self, of_elements: Sequence[Any]) -> list[Any]:
+        """Return for each row what its object has, None where it has no object."""
+        return [None if number is None else of_elements[number] for number in self._element_of_row]
+
+    def _joined(self, of_record: str | None, of_element: str | None) -> str | None:
+        """Return the unknown fields of a record and of one of its objects as one JSON text."""
+        if of_element is None:
+            return of_record
+        fields = strict_json.value(of_element.encode())
+        inside = {self._prefix + path: value for path, value in fields.items()}
+        of_all = strict_json.value(of_record.encode()) if of_record else {}
+        return strict_json.text_of(of_all | inside)
 
 
 def _unknown_values(table: Table, rows: pa.Table) -> int:

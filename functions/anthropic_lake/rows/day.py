@@ -189,13 +189,13 @@ def distinct_rows(table: Table, rows: pa.Table) -> pa.Table:
     """Return rows of which none is there twice, the first of equal ones.
 
     Args:
-        table: The table that they belong to; its key identifies a row.
+        table: The table that they belong to, which says what identifies a row.
         rows: The rows.
 
     Raises:
         FieldError: Different rows have the same key.
     """
-    names = [column.name for column in table.key]
+    names = [*(column.name for column in table.key), *table.told_apart_by]
     keys = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
     if len(set(keys)) == len(keys):
         return rows

@@ -1,7 +1,7 @@
 """The shape of records: which fields, at any depth, the tables know."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from anthropic_lake.schema.table import EXTRA, Table
@@ -80,6 +80,19 @@ def later_paths(table: Table) -> Mapping[str, tuple[str, ...]]:
         for number, path in enumerate(column.paths)
         if path not in first_paths
     }
+
+
+@cache
+def table_of_elements(table: Table) -> Table:
+    """Return the columns that a table reads inside the list that it unnests, as a table."""
+    prefix = f"{table.unnest}{LIST}."
+    columns = tuple(
+        replace(column, path=tuple(path.removeprefix(prefix) for path in column.paths))
+        for column in table.all_columns
+        if column.paths[0].startswith(prefix)
+    )
+    no_field_of_its_own = columns[0].paths[0]  # the organization is the record's
+    return Table(table.name, table.comment, columns, (), organization_field=no_field_of_its_own)
 
 
 def _paths(table: Table) -> Iterator[tuple[str, Type]]:

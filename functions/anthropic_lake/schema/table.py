@@ -19,7 +19,8 @@ class Column:
         path: Dotted path in the JSON (default: the name), or several: the first present wins, null
             or not, and `extra` keeps another value at a later one that no other column reads.
             `list[].field` stands for the sum over a list (of numbers), or for the one value that
-            all elements share (of text), null when they differ.
+            all elements share (of text), null when they differ; for the field of the row's own
+            element where the table unnests the list.
         required: A missing value fails the run.
         usd_where: The column is dollars, made from the cents at `path`, where the currency at
             this path is USD; null where it is another.
@@ -76,8 +77,11 @@ class Table:
         key: The columns that identify a row, which is also the sort order.
         columns: The other columns but organization_id and extra.
         later_columns: Columns added after the first release; they stand after extra.
-        explode: Name of the list in each record whose elements are this table's rows; its columns
-            have one path each.
+        explode: Name of the list in each record whose elements are this table's rows, while another
+            table keeps the records; its columns have one path each.
+        unnest: Name of the list in each record whose elements have a row each, with all that the
+            record says; a record without elements has one row.
+        told_apart_by: Columns that tell rows apart beside the key, where it may be null.
         partition_field: Field of a record that repeats the partition's day and is left out.
         organization_field: Field of a record that names its organization.
     """
@@ -88,6 +92,8 @@ class Table:
     columns: tuple[Column, ...]
     later_columns: tuple[Column, ...] = ()
     explode: str | None = None
+    unnest: str | None = None
+    told_apart_by: tuple[str, ...] = ()
     partition_field: str | None = None
     organization_field: str = "organization_id"
 
