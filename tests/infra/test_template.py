@@ -170,6 +170,7 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
         "BACKFILL_CONCURRENCY": "2",
         "DATA_BUCKET": "<DataBucket>",
         "DATA_PREFIX": "",
+        "PEOPLE": "plain",
         "POWERTOOLS_METRICS_NAMESPACE": "AnthropicLake",
         "POWERTOOLS_SERVICE_NAME": "lake",
         "REQUESTS_PER_MINUTE": "60",

@@ -22,6 +22,8 @@ ROLES = (
 )
 """The roles in an organization that are known today."""
 
+PERSONS_KEY = "claude_code_key_"
+"""Start of the names of API keys that are made for one person, whose name follows."""
 
 _DAYS_A_PAGE = {"1d": 31, "1h": 7, "1m": 1}
 
@@ -114,6 +116,11 @@ class Asset:
     def days_a_page(self) -> int:
         """How many days of a dated asset one request can give."""
         return _DAYS_A_PAGE[self.time_buckets.width] if self.time_buckets else 1
+
+    @property
+    def names_people(self) -> bool:
+        """Whether a column of its tables names people."""
+        return any(table.personal_columns for table in self.tables)
 
     @property
     def list_params(self) -> list[tuple[str, str]]:
