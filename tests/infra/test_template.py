@@ -16,7 +16,7 @@ import pytest
 import sqlglot
 import yaml
 
-from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
+from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS, View
 from anthropic_lake.schema.table import Table
@@ -170,6 +170,7 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
         "BACKFILL_CONCURRENCY": "2",
         "DATA_BUCKET": "<DataBucket>",
         "DATA_PREFIX": "",
+        "PEOPLE": "plain",
         "POWERTOOLS_METRICS_NAMESPACE": "AnthropicLake",
         "POWERTOOLS_SERVICE_NAME": "lake",
         "REQUESTS_PER_MINUTE": "60",
