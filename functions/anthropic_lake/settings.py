@@ -34,6 +34,7 @@ class Settings:
         history_start: First day of the lake, UTC; None: nobody said.
         lookback_days: How many past days each run reads again; None: the asset's own number.
         settle: How long after its end a day becomes complete.
+        uses_pseudonyms: Whether pseudonyms stand in the lake for people.
         requests_per_minute: Budget of requests to the Admin API, for all that run at once.
         backfill_concurrency: How many items of a backfill run at once.
         memory_bytes: Memory of the process; None on a laptop.
@@ -48,6 +49,7 @@ class Settings:
     history_start: date | None
     lookback_days: int | None
     settle: timedelta
+    uses_pseudonyms: bool
     requests_per_minute: int
     backfill_concurrency: int
     memory_bytes: int | None
@@ -92,6 +94,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         history_start=reader.value("HISTORY_START", None, parse_day),
         lookback_days=reader.value("LOOKBACK_DAYS", None, _whole_number(0, 3650)),
         settle=timedelta(hours=reader.value("SETTLE_HOURS", 2, _whole_number(0, 240))),
+        uses_pseudonyms=reader.value("PEOPLE", False, _uses_pseudonyms),
         requests_per_minute=reader.value("REQUESTS_PER_MINUTE", 60, _whole_number(1, 10**9)),
         backfill_concurrency=reader.value("BACKFILL_CONCURRENCY", 2, _whole_number(1, 1000)),
         memory_bytes=reader.value("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", None, _mebibytes),
@@ -158,6 +161,13 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _uses_pseudonyms(text: str) -> bool:
+    """Return whether `pseudonym` is set, and not `plain`."""
+    if text not in ("plain", "pseudonym"):
+        raise ValueError(f"{text!r} is neither plain nor pseudonym")
+    return text == "pseudonym"
 
 
 def _mebibytes(text: str) -> int:

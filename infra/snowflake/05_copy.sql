@@ -355,7 +355,7 @@ CREATE TABLE IF NOT EXISTS sync_days (
   first_read_at TIMESTAMP_NTZ(6) COMMENT 'When the day was first read, UTC.',
   last_read_at TIMESTAMP_NTZ(6) COMMENT 'When the API was last asked for the day, UTC.',
   last_changed_at TIMESTAMP_NTZ(6) COMMENT 'When a read last found other rows, UTC.',
-  times_changed NUMBER(19, 0) COMMENT 'How often a read found other rows of a final day, since it is grouped as now.',
+  times_changed NUMBER(19, 0) COMMENT 'How often a read found other rows of a final day, since it is grouped, and people are named, as now.',
   is_final BOOLEAN COMMENT 'Whether the day was complete when it was read.',
   "ROWS" NUMBER(19, 0) COMMENT 'Rows of the day, all tables together.',
   bytes NUMBER(19, 0) COMMENT 'Size of the day''s objects, all tables together.',
@@ -365,6 +365,7 @@ CREATE TABLE IF NOT EXISTS sync_days (
   bucket_width VARCHAR COMMENT 'Length of a time bucket; null: the asset has none.',
   data_refreshed_at TIMESTAMP_NTZ(6) COMMENT 'Until when the API''s data reached, UTC, or null.',
   extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  people VARCHAR COMMENT 'Pseudonym of the text `anthropic-lake`: tells by which key people have pseudonyms on the day; null: they are named plainly, or the asset names nobody.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )

@@ -16,7 +16,7 @@ import pytest
 import sqlglot
 import yaml
 
-from anthropic_lake.assets import ASSETS, USAGE_REPORT, Asset
+from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS, View
 from anthropic_lake.schema.table import Table
@@ -170,6 +170,7 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
         "BACKFILL_CONCURRENCY": "2",
         "DATA_BUCKET": "<DataBucket>",
         "DATA_PREFIX": "",
+        "PEOPLE": "plain",
         "POWERTOOLS_METRICS_NAMESPACE": "AnthropicLake",
         "POWERTOOLS_SERVICE_NAME": "lake",
         "REQUESTS_PER_MINUTE": "60",
@@ -184,8 +185,13 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
         "USAGE_BUCKET_WIDTH": "1d",
         "USAGE_GROUP_BY": "api_key_id,context_window,model,service_tier,workspace_id",
     }
+    analytics = {
+        "ANALYTICS_BUCKET_WIDTH": "1d",
+        "ANALYTICS_GROUP_BY": "actor,api_key_id,model,product,workspace_id",
+    }
+    own = {"usage_report": usage, "analytics_usage": analytics, "analytics_cost": analytics}
     expected = common | (dated if asset.kind.dated else {})
-    assert environment == expected | (usage if asset is USAGE_REPORT else {})
+    assert environment == expected | own.get(asset.name, {})
 
 
 def test_there_are_no_other_functions(stack: Stack) -> None:
@@ -280,6 +286,14 @@ def test_one_switch_stops_all_schedules_and_mutes_their_alarms() -> None:
     schedules = stack.of_type("AWS::Scheduler::Schedule").values()
     assert {properties["State"] for properties in schedules} == {"DISABLED"}
     assert not any(stack[f"{camel(name)}BehindAlarm"]["ActionsEnabled"] for name in ASSETS)
+
+
+def test_the_reports_in_beta_have_a_switch_of_their_own() -> None:
+    stack = Stack(AnalyticsReports="false")
+    off = {"analytics_usage", "analytics_cost"}
+    for name in ASSETS:
+        assert schedule(stack, name)["State"] == ("DISABLED" if name in off else "ENABLED")
+        assert stack[f"{camel(name)}BehindAlarm"]["ActionsEnabled"] is (name not in off)
 
 
 def test_the_schedules_may_start_the_functions_and_nothing_else(stack: Stack) -> None:
@@ -750,10 +764,13 @@ def test_the_defaults_are_those_of_the_assets() -> None:
     assert defaults["UsageLookbackDays"] == ASSETS["usage_report"].lookback_days
     assert defaults["CostLookbackDays"] == ASSETS["cost_report"].lookback_days
     assert defaults["ClaudeCodeLookbackDays"] == ASSETS["claude_code_usage"].lookback_days
-    buckets = USAGE_REPORT.time_buckets
-    assert buckets
-    assert defaults["UsageGroupBy"] == buckets.grouped_by
-    assert TEMPLATE["Parameters"]["UsageBucketWidth"]["AllowedValues"] == list(buckets.widths)
+    for name, report in (("Usage", "usage_report"), ("Analytics", "analytics_usage")):
+        buckets = ASSETS[report].time_buckets
+        assert buckets
+        assert defaults[f"{name}GroupBy"] == buckets.grouped_by
+        widths = TEMPLATE["Parameters"][f"{name}BucketWidth"]["AllowedValues"]
+        assert widths == list(buckets.widths)
+        assert defaults[f"{name}LookbackDays"] == ASSETS[report].lookback_days
 
 
 @pytest.mark.parametrize(
@@ -775,11 +792,17 @@ def test_a_grouping_is_at_most_five_known_dimensions(value: str, *, accepted: bo
     assert bool(re.fullmatch(pattern, value)) is accepted
 
 
-def test_every_dimension_of_the_api_may_be_grouped_by() -> None:
-    pattern = TEMPLATE["Parameters"]["UsageGroupBy"]["AllowedPattern"]
-    assert USAGE_REPORT.time_buckets
-    for dimension in USAGE_REPORT.time_buckets.dimensions:
-        assert re.fullmatch(pattern, dimension)
+@pytest.mark.parametrize(
+    ("parameter", "asset"),
+    [("UsageGroupBy", "usage_report"), ("AnalyticsGroupBy", "analytics_cost")],
+)
+def test_every_dimension_of_the_api_may_be_grouped_by(parameter: str, asset: str) -> None:
+    pattern = TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+    buckets = ASSETS[asset].time_buckets
+    assert buckets
+    assert all(re.fullmatch(pattern, dimension) for dimension in buckets.dimensions)
+    assert re.fullmatch(pattern, ",".join(buckets.dimensions[:5]))
+    assert not re.fullmatch(pattern, ",".join(buckets.dimensions[:6]))
 
 
 # --- the whole

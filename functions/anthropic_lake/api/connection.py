@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from anthropic_lake import __version__
-from anthropic_lake.api.credential import Credential
+from anthropic_lake.api.credential import Credential, read_pseudonym_key
 from anthropic_lake.api.transport import BoundedAdapter
 
 ANTHROPIC_VERSION = "2023-06-01"
@@ -66,6 +66,7 @@ class Connection:
         pace: How many requests a minute may be sent.
         base_url: Address of the API.
         memory_bytes: Memory of the process, which bounds an answer; None: plenty.
+        pseudonym_key: The key of pseudonyms where the secret holds none; empty: none.
 
     Attributes:
         proxies: The proxies of a request: none for this machine, else those of the environment.
@@ -79,6 +80,7 @@ class Connection:
         pace: Pace,
         base_url: str = BASE_URL,
         memory_bytes: int | None = None,
+        pseudonym_key: str = "",
     ) -> None:
         self.pace = pace
         self.base_url = base_url.rstrip("/")
@@ -93,6 +95,7 @@ class Connection:
         self.http.mount("https://", self.transport)
         self.http.mount("http://", self.transport)
         self._secret = secret
+        self._pseudonym_key = pseudonym_key
         self._credential: Credential | None = None
 
     def open(self) -> None:
@@ -109,6 +112,14 @@ class Connection:
         if self._credential is None:
             self._credential = Credential(self._secret())
         return self._credential
+
+    def pseudonym_key(self) -> str:
+        """Return the key of pseudonyms, the secret read anew; empty if there is none.
+
+        Raises:
+            SecretError: The secret cannot be read or used.
+        """
+        return read_pseudonym_key(self._secret()) or self._pseudonym_key
 
     def renew(self) -> bool:
         """Read the secret again and return whether the credential has changed."""

@@ -1,4 +1,4 @@
-"""The credential in the admin key's secret, and the header that carries it."""
+"""The admin key's secret: its credential, the header that carries it, and the pseudonym key."""
 
 import requests
 from requests.auth import AuthBase
@@ -43,14 +43,24 @@ class Credential(AuthBase):
     __hash__ = None  # type: ignore[assignment]
 
 
+def read_pseudonym_key(secret: str) -> str:
+    """Return the `pseudonym_key` of a secret in JSON; empty if there is none.
+
+    Raises:
+        SecretError: The secret is not valid JSON, or the key is not a text.
+    """
+    secret = secret.strip()
+    key = _fields(secret).get("pseudonym_key", "") if secret.startswith("{") else ""
+    if not isinstance(key, str):
+        raise SecretError("pseudonym_key in the secret is not a text: put it in quotation marks")
+    return key
+
+
 def _named_value(secret: str) -> tuple[str, str]:
     """Return the name and the value of the one credential in a secret."""
     if not secret.startswith("{"):
         return "api_key", _admin_key(secret)
-    try:
-        fields = strict_json.value(secret.encode())
-    except strict_json.InvalidJson:
-        raise SecretError(f"the secret is not valid JSON: {_ADVICE}") from None
+    fields = _fields(secret)
     named = [name for name in ("api_key", "auth_token") if name in fields]
     if len(named) != 1:
         raise SecretError(f"the secret has {len(named)} of api_key and auth_token: {_ADVICE}")
@@ -59,6 +69,15 @@ def _named_value(secret: str) -> tuple[str, str]:
         raise SecretError(f"{named[0]} in the secret is not a text: {_ADVICE}")
     value = value.strip()
     return named[0], _admin_key(value) if named[0] == "api_key" else value
+
+
+def _fields(secret: str) -> strict_json.Object:
+    """Return the fields of a secret that is a JSON object."""
+    try:
+        fields: strict_json.Object = strict_json.value(secret.encode())
+    except strict_json.InvalidJson:
+        raise SecretError(f"the secret is not valid JSON: {_ADVICE}") from None
+    return fields
 
 
 def _admin_key(key: str) -> str:

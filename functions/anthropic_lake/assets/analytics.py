@@ -203,12 +203,14 @@ ROW = (
         STRING,
         "E-mail address of a user_actor; null: another actor, not told, or not grouped by.",
         path="group.actor.email_address",
+        personal=True,
     ),
     Column(
         "actor_name",
         STRING,
         "Name of a user_actor; null: another actor, not told, or not grouped by.",
         path="group.actor.name",
+        personal=True,
     ),
     Column(
         "actor_deleted",

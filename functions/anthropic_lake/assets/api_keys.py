@@ -1,7 +1,7 @@
 """The organization's API keys in every status; never their secrets."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Function, Kind
+from anthropic_lake.assets.asset import PERSONS_KEY, Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import STRING, TIMESTAMP
 
@@ -20,7 +20,13 @@ API_KEYS = Asset(
             key=(Column("id", STRING, "Identifier of the key.", required=True),),
             columns=(
                 Column("type", STRING, "Always `api_key`."),
-                Column("name", STRING, "Name of the key."),
+                Column(
+                    "name",
+                    STRING,
+                    "Name of the key.",
+                    personal=True,
+                    personal_start=PERSONS_KEY,
+                ),
                 Column(
                     "status",
                     STRING,

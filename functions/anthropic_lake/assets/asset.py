@@ -23,6 +23,8 @@ ROLES = (
 )
 """The roles in an organization that are known today."""
 
+PERSONS_KEY = "claude_code_key_"
+"""Start of the names of API keys that are made for one person, whose name follows."""
 
 _DAYS_A_PAGE = {"1d": 31, "1h": 7, "1m": 1}
 
@@ -174,6 +176,11 @@ class Asset:
         if self.kind is not Kind.TIME_BUCKETS or self.time_buckets is None:
             return 1
         return _DAYS_A_PAGE[self.time_buckets.width]
+
+    @property
+    def names_people(self) -> bool:
+        """Whether a column of its tables names people."""
+        return any(table.personal_columns for table in self.tables)
 
     @property
     def list_params(self) -> list[tuple[str, str]]:

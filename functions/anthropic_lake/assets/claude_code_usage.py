@@ -1,7 +1,7 @@
 """Claude Code activity by day and person, with a child table by model."""
 
 from anthropic_lake.api.paging import Paging
-from anthropic_lake.assets.asset import Asset, Function, Kind
+from anthropic_lake.assets.asset import PERSONS_KEY, Asset, Function, Kind
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import BOOLEAN, ESTIMATE, INTEGER, JSON, STRING
 
@@ -18,12 +18,15 @@ _KEY = (
         STRING,
         "E-mail address of a user_actor; null for an api_actor.",
         path="actor.email_address",
+        personal=True,
     ),
     Column(
         "actor_api_key_name",
         STRING,
         "Name of the key of an api_actor; null for a user_actor.",
         path="actor.api_key_name",
+        personal=True,
+        personal_start=PERSONS_KEY,
     ),
     Column("customer_type", STRING, "`api` or `subscription`.", values=("api", "subscription")),
     Column(

@@ -20,7 +20,7 @@ INVITES = Asset(
             key=(Column("id", STRING, "Identifier of the invitation.", required=True),),
             columns=(
                 Column("type", STRING, "Always `invite`."),
-                Column("email", STRING, "E-mail address that was invited."),
+                Column("email", STRING, "E-mail address that was invited.", personal=True),
                 Column(
                     "role", STRING, "Role that the person gets in the organization.", values=ROLES
                 ),

@@ -18,8 +18,8 @@ USERS = Asset(
             key=(Column("id", STRING, "Identifier of the user.", required=True),),
             columns=(
                 Column("type", STRING, "Always `user`."),
-                Column("email", STRING, "E-mail address of the user."),
-                Column("name", STRING, "Name of the user."),
+                Column("email", STRING, "E-mail address of the user.", personal=True),
+                Column("name", STRING, "Name of the user.", personal=True),
                 Column("role", STRING, "Role of the user in the organization.", values=ROLES),
                 Column("added_at", TIMESTAMP, "When the user joined the organization, UTC."),
             ),

@@ -8,6 +8,7 @@ import click
 from anthropic_lake import __version__
 from anthropic_lake.cli.check import check_command
 from anthropic_lake.cli.listings import assets_command, views_command
+from anthropic_lake.cli.pseudonym import pseudonym_command
 from anthropic_lake.cli.query import query_command
 from anthropic_lake.cli.sync import sync_command
 from anthropic_lake.cli.verify import verify_command
@@ -36,6 +37,7 @@ def main() -> None:
 
 main.add_command(assets_command)
 main.add_command(check_command)
+main.add_command(pseudonym_command)
 main.add_command(query_command)
 main.add_command(sync_command)
 main.add_command(verify_command)

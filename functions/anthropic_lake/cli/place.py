@@ -7,13 +7,16 @@ without them.
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anthropic_lake.api.connection import Connection, Pace
+from anthropic_lake.api.credential import read_pseudonym_key
 from anthropic_lake.errors import SecretError, SettingsError, aws_failure
 from anthropic_lake.lake.aws import S3Lake, SsmState
 from anthropic_lake.lake.local import LocalLake, LocalState
+from anthropic_lake.rows.pseudonyms import Pseudonyms
 from anthropic_lake.settings import Settings
 from anthropic_lake.sync.ownership import Place
 
@@ -27,25 +30,40 @@ _OTHER_ADDRESS = re.compile(r"(s3|arn|file):|[a-z][a-z0-9+.-]+:/", re.IGNORECASE
 
 
 def open_connection(settings: Settings, secret: str | None) -> Connection:
-    """Return a connection to the Admin API, after its key is read and checked.
+    """Return a connection to the Admin API, after its keys are read and checked.
 
     Args:
         settings: The settings.
         secret: ARN of the key's secret; None: the key is in ANTHROPIC_ADMIN_KEY.
 
     Raises:
+        SecretError: A key is missing or cannot be used.
+    """
+    if not secret and not _admin_key().strip():
+        raise SecretError("there is no key: set ANTHROPIC_ADMIN_KEY, or name a --secret")
+    connection = Connection(
+        _secret_reader(secret),
+        Pace(settings.requests_per_minute),
+        settings.base_url,
+        pseudonym_key=_pseudonym_key(),
+    )
+    connection.open()
+    if settings.uses_pseudonyms:
+        Pseudonyms(connection.pseudonym_key())
+    return connection
+
+
+def open_pseudonyms(secret: str | None) -> Pseudonyms:
+    """Return the pseudonyms that a sync makes with the same key.
+
+    Args:
+        secret: ARN of the admin key's secret; None: the key is in PSEUDONYM_KEY, or beside the
+            admin key in ANTHROPIC_ADMIN_KEY.
+
+    Raises:
         SecretError: The key is missing or cannot be used.
     """
-    read_secret = _admin_key
-    if secret:
-        from anthropic_lake import aws  # noqa: PLC0415
-
-        read_secret = aws.secret_reader(aws.client("secretsmanager"), secret)
-    elif not _admin_key().strip():
-        raise SecretError("there is no key: set ANTHROPIC_ADMIN_KEY, or name a --secret")
-    connection = Connection(read_secret, Pace(settings.requests_per_minute), settings.base_url)
-    connection.open()
-    return connection
+    return Pseudonyms(read_pseudonym_key(_secret_reader(secret)()) or _pseudonym_key())
 
 
 def open_to_write(lake: str, settings: Settings) -> Place:
@@ -108,6 +126,20 @@ def open_to_read(lake: str) -> "StoredLake":
         stored = StoredLake(fs.LocalFileSystem(), Path(lake).resolve().as_posix(), lake)
     stored.check_exists()
     return stored
+
+
+def _secret_reader(secret: str | None) -> Callable[[], str]:
+    """Return a function that reads the admin key's secret; on a laptop a variable holds it."""
+    if not secret:
+        return _admin_key
+    from anthropic_lake import aws  # noqa: PLC0415
+
+    return aws.secret_reader(aws.client("secretsmanager"), secret)
+
+
+def _pseudonym_key() -> str:
+    """Return the key of pseudonyms of a laptop."""
+    return os.environ.get("PSEUDONYM_KEY", "")
 
 
 def _admin_key() -> str:

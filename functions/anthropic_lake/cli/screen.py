@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -43,11 +44,11 @@ def print_runs(runs: list[Run]) -> None:
     table.add_column("status")
     for heading in ("days", "rows", "bytes", "requests"):
         table.add_column(heading, justify="right")
-    table.add_column("watermark")
+    table.add_column("watermark", no_wrap=True)
     for run in runs:
-        figures = (run.days_written, run.rows, run.bytes, run.requests)
+        days, rows, requests = (f"{n:,}" for n in (run.days_written, run.rows, run.requests))
         watermark = str(run.last_synced_date or "-")
-        table.add_row(run.asset, run.status, *(f"{figure:,}" for figure in figures), watermark)
+        table.add_row(run.asset, run.status, days, rows, decimal(run.bytes), requests, watermark)
     console = Console()
     console.print(table)
     for run in runs:

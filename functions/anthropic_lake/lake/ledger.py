@@ -1,14 +1,14 @@
 """The ledger, table `sync_days`: what was last read of each day, one object an asset and month."""
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
 from anthropic_lake.errors import StorageError
-from anthropic_lake.lake.layout import object_key
+from anthropic_lake.lake.layout import object_day, object_key, table_prefix
 from anthropic_lake.lake.objects import Conflict, Lake, put_rows, read_rows_with_metadata
 from anthropic_lake.schema.table import Column, Table
 from anthropic_lake.schema.types import BOOLEAN, DATE, INTEGER, STRING, TIMESTAMP
@@ -34,7 +34,8 @@ SYNC_DAYS = Table(
         Column(
             "times_changed",
             INTEGER,
-            "How often a read found other rows of a final day, since it is grouped as now.",
+            "How often a read found other rows of a final day, since it is grouped, and people are "
+            "named, as now.",
         ),
         Column("is_final", BOOLEAN, "Whether the day was complete when it was read."),
         Column("rows", INTEGER, "Rows of the day, all tables together."),
@@ -44,6 +45,14 @@ SYNC_DAYS = Table(
         Column("grouped_by", STRING, "Dimensions grouped by; null: the asset has none."),
         Column("bucket_width", STRING, "Length of a time bucket; null: the asset has none."),
         Column("data_refreshed_at", TIMESTAMP, "Until when the API's data reached, UTC, or null."),
+    ),
+    later_columns=(
+        Column(
+            "people",
+            STRING,
+            "Pseudonym of the text `anthropic-lake`: tells by which key people have pseudonyms on "
+            "the day; null: they are named plainly, or the asset names nobody.",
+        ),
     ),
 )
 
@@ -67,6 +76,7 @@ class DayEntry:
     grouped_by: str | None = None
     bucket_width: str | None = None
     data_refreshed_at: datetime | None = None
+    people: str | None = None
 
     def followed_by(self, read: "DayEntry") -> "DayEntry":
         """Return the entry after a later read of the day.
@@ -75,12 +85,13 @@ class DayEntry:
             read: The entry that this read alone would leave.
         """
         is_other = read.digest != self.digest
-        is_same_grouping = (read.grouped_by, read.bucket_width) == (
+        is_same_question = (read.grouped_by, read.bucket_width, read.people) == (
             self.grouped_by,
             self.bucket_width,
+            self.people,
         )
-        times_changed = 0  # counted anew where the grouping is another
-        if is_same_grouping:
+        times_changed = 0  # counted anew where the grouping is another, or how people are named
+        if is_same_question:
             times_changed = self.times_changed + (is_other and self.is_final)
         return replace(
             read,
@@ -133,6 +144,19 @@ class Ledger:
             entries |= self._read_month(month)[0]
             month = (month + timedelta(days=32)).replace(day=1)
         return {day: entry for day, entry in sorted(entries.items()) if start <= day < end}
+
+    def all_entries(self) -> Iterator[DayEntry]:
+        """Yield the entries of all days, month by month.
+
+        Raises:
+            LakeError: The ledger cannot be read, or a newer version has written it.
+        """
+        prefix = table_prefix(SYNC_DAYS.name)
+        for listed in self._lake.listing(prefix):
+            month = object_day(listed.key.removeprefix(prefix))
+            if month and listed.key == self._key(month):
+                entries, _ = self._read_month(month)
+                yield from entries.values()
 
     def start_of_final_days(self, day: date) -> date:
         """Return the first of the final days that end before a day without a gap.

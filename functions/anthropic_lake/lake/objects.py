@@ -20,7 +20,14 @@ ANYTHING = "*"
 
 _MIN_ROWS_FOR_DICTIONARIES = 1000
 
-_WRITTEN_ORDER = ("table", "schema_version", "anthropic_version", "grouped_by", "bucket_width")
+_WRITTEN_ORDER = (
+    "table",
+    "schema_version",
+    "anthropic_version",
+    "grouped_by",
+    "bucket_width",
+    "people",
+)
 """Order of the metadata's entries under the digest; a file gives them back in any order."""
 
 

@@ -18,6 +18,7 @@ from anthropic_lake.extract.batch import (
     ReportEnd,
 )
 from anthropic_lake.rows.arrow import FieldError
+from anthropic_lake.rows.pseudonyms import Pseudonyms
 from anthropic_lake.rows.reader import Rows, read_rows
 from anthropic_lake.schema.table import Table
 from anthropic_lake.strict_json import InvalidJson
@@ -32,6 +33,7 @@ class Day:
     Args:
         asset: Whose rows they are.
         date: The day.
+        pseudonyms: What stands for people in the rows; None: their names.
 
     Attributes:
         unknown_fields: Number of fields and enumerated values that the tables do not know.
@@ -40,13 +42,14 @@ class Day:
         data_refreshed_at: Until when the API's data reached, UTC; None: it did not say.
     """
 
-    def __init__(self, asset: Asset, date: date) -> None:
+    def __init__(self, asset: Asset, date: date, pseudonyms: Pseudonyms | None = None) -> None:
         self.date = date
         self.unknown_fields = 0
         self.warnings: tuple[str, ...] = ()
         self.error: ContractBroken | TooLarge | None = None
         self.data_refreshed_at: datetime | None = None
         self._asset = asset
+        self._pseudonyms = pseudonyms
         self._bytes = 0
         self._parts: dict[str, list[pa.Table]] = {table.name: [] for table in asset.tables}
         self._ended_parts = 0
@@ -112,7 +115,8 @@ class Day:
     def _add_rows(self, rows: Rows) -> None:
         """Add rows, unless the day would not fit into memory."""
         self.unknown_fields += rows.unknown_fields
-        for table, part in zip(self._asset.tables, rows.tables, strict=True):
+        for table, plain in zip(self._asset.tables, rows.tables, strict=True):
+            part = self._pseudonyms.of_rows(table, plain) if self._pseudonyms else plain
             self._bytes += part.nbytes
             if self._bytes > MAX_DAY_BYTES:
                 raise TooLarge(
@@ -152,7 +156,7 @@ class Part:
 
 
 def days(
-    asset: Asset, extracted: Iterable[Extracted]
+    asset: Asset, extracted: Iterable[Extracted], pseudonyms: Pseudonyms | None = None
 ) -> Iterator[Day | Part | ReportEnd | AnswerFields]:
     """Gather what was extracted into days; what is no record is handed on as it is.
 
@@ -162,6 +166,7 @@ def days(
     Args:
         asset: Whose records they are.
         extracted: Batches of one day, the end of this day, batches of the next one, ...
+        pseudonyms: What stands for people in the rows; None: their names.
     """
     day: Day | None = None
     for item in extracted:
@@ -171,7 +176,7 @@ def days(
         if isinstance(item, DayRestart):
             day = None
             continue
-        day = day or Day(asset, item.day)
+        day = day or Day(asset, item.day, pseudonyms)
         if isinstance(item, Batch):
             day.add(item)
         elif isinstance(item, PartEnd) and (part := day.end_part(item)):

@@ -26,6 +26,8 @@ class Column:
             this path is USD; null where it is another.
         values: The values known today of an open enumeration; others are kept and counted.
         in_digest: Whether other values make the rows other rows.
+        personal: Its values name a person, and may be replaced by pseudonyms.
+        personal_start: How a value must start to name a person, in lower case; empty: all do.
     """
 
     name: str
@@ -36,11 +38,17 @@ class Column:
     usd_where: str | None = None
     values: tuple[str, ...] = ()
     in_digest: bool = True
+    personal: bool = False
+    personal_start: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Where the value may stand in the JSON, the first present wins."""
         return self.path if isinstance(self.path, tuple) else (self.path or self.name,)
+
+    def names_person(self, value: str) -> bool:
+        """Return whether a value of the column names a person."""
+        return self.personal and value.lower().startswith(self.personal_start)
 
 
 EXTRA = Column(
@@ -111,6 +119,11 @@ class Table:
     def all_columns(self) -> tuple[Column, ...]:
         """Every column of the table in its published order."""
         return (*self.key, self.organization_id, *self.columns, EXTRA, *self.later_columns)
+
+    @property
+    def personal_columns(self) -> tuple[Column, ...]:
+        """The columns whose values name a person."""
+        return tuple(column for column in self.all_columns if column.personal)
 
     @property
     def schema_version(self) -> int:

@@ -112,4 +112,5 @@ def _entry(
         last_run_id=None,
         grouped_by=objects[0].metadata.get("grouped_by"),
         bucket_width=objects[0].metadata.get("bucket_width"),
+        people=objects[0].metadata.get("people"),
     )

@@ -162,11 +162,12 @@ class _Sync:
         window = self._window
         if not self._asset.kind.dated:
             done = frozenset(self._unfinished.workspace_ids)
-            yield from days(self._asset, self._extraction.snapshot(window.today, done))
+            extracted = self._extraction.snapshot(window.today, done)
+            yield from days(self._asset, extracted, self._job.pseudonyms)
             return
         try:
             extracted = self._extraction.days(start, end, complete_end=window.complete_end)
-            for item in days(self._asset, extracted):
+            for item in days(self._asset, extracted, self._job.pseudonyms):
                 if not isinstance(item, ReportEnd) or start < window.complete_end:
                     yield item  # whether the open day has come says nothing of a lag
         except BadRequest as error:

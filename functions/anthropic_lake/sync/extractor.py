@@ -12,12 +12,14 @@ from anthropic_lake.api.connection import Connection
 from anthropic_lake.assets import Asset
 from anthropic_lake.lake.ledger import Ledger
 from anthropic_lake.rows.day import Day
+from anthropic_lake.rows.pseudonyms import Pseudonyms
 from anthropic_lake.settings import Settings
 from anthropic_lake.sync.admission import Admission
 from anthropic_lake.sync.adoption import find_history
 from anthropic_lake.sync.days import sync
 from anthropic_lake.sync.lookback import costs_by_day, spread
 from anthropic_lake.sync.ownership import OwnedLake, Place
+from anthropic_lake.sync.plain_days import plain_days_warnings
 from anthropic_lake.sync.request import Request
 from anthropic_lake.sync.runs import Record, Run
 from anthropic_lake.sync.window import (
@@ -84,6 +86,7 @@ class Extractor:
             owned = OwnedLake(self.place)
             api = self._api(asset, time_left)
             with Record(run, api, lake, self.clock) as record:
+                pseudonyms = self._pseudonyms()
                 adoption = find_history(lake, owned.watermarks, asset)
                 run.last_synced_date = adoption.history.last
                 window = interval or self._due_window(
@@ -91,7 +94,9 @@ class Extractor:
                 )
                 run.warnings += [*window.warnings, *_not_read(asset, window, self.place.address)]
                 admission = Admission(owned, adoption, asset, api, record)
-                sync(self._job(admission, window, time_left, progress))
+                sync(self._job(admission, window, pseudonyms, time_left, progress))
+                if pseudonyms and asset.names_people:
+                    run.warnings += plain_days_warnings(asset, self.place, pseudonyms.mark)
 
     def new_run(self, asset: Asset, request: Request) -> Run:
         """Return the record of a run that begins now."""
@@ -105,6 +110,7 @@ class Extractor:
         self,
         admission: Admission,
         window: Window,
+        pseudonyms: Pseudonyms | None,
         time_left: Callable[[], float],
         progress: Callable[[Day], None],
     ) -> Job:
@@ -119,9 +125,16 @@ class Extractor:
             watermarks=admission.owned.watermarks,
             run=admission.record.run,
             clock=self.clock,
+            pseudonyms=pseudonyms,
             time_left=time_left,
             progress=progress,
         )
+
+    def _pseudonyms(self) -> Pseudonyms | None:
+        """Return what stands for people in the lake, None: their names."""
+        if not self.settings.uses_pseudonyms:
+            return None
+        return Pseudonyms(self.connection.pseudonym_key())
 
     def _api(self, asset: Asset, time_left: Callable[[], float]) -> AdminApi:
         """Return the client of one run, which leaves time for the run's record."""

@@ -203,7 +203,7 @@ class Record:
         for path, value in self.run.answer_fields.items():
             place, _, name = path.partition(".")
             # unknown fields, so they go into extra
-            record.setdefault(place, {})[name] = _redacted(value)
+            record.setdefault(place, {})[_shown(name)] = _redacted(value)
         text = strict_json.text_of([record])
         (rows,) = read_rows((SYNC_RUNS,), text.encode(), {})
         key = object_key(SYNC_RUNS.name, self.run.started_at.date(), self.run.run_id)
@@ -213,12 +213,17 @@ class Record:
 def _redacted(value: Any) -> Any:  # noqa: ANN401  any JSON
     """Return a value of an answer without keys and addresses, which a run's row never holds."""
     if isinstance(value, str):
-        return redact(value, limit=len(value))
+        return _shown(value)
     if isinstance(value, list):
         return [_redacted(item) for item in value]
     if isinstance(value, dict):
-        return {name: _redacted(item) for name, item in value.items()}
+        return {_shown(name): _redacted(item) for name, item in value.items()}
     return value
+
+
+def _shown(text: str) -> str:
+    """Return a foreign text redacted, in its whole length."""
+    return redact(text, limit=len(text))
 
 
 def _json_value(value: object) -> object:

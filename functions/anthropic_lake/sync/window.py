@@ -107,7 +107,7 @@ def due_window(asset: Asset, history: History, now: datetime, rules: WindowRules
     next_day = history.last + ONE_DAY
     earliest = _earliest(asset, today)
     if earliest > next_day:
-        lost = f"the days {next_day} to {earliest - ONE_DAY} are lost: {_depth(asset, earliest)}"
+        lost = f"the days {next_day} to {earliest - ONE_DAY} are lost: {_depth(asset)}"
         return replace(window, start=earliest, warnings=(lost,))
     first = history.first or next_day
     lookback = min(next_day, today - timedelta(days=rules.lookback_days))
@@ -126,7 +126,7 @@ def _first_window(asset: Asset, window: Window, wanted: date | None) -> Window:
     earliest = _earliest(asset, window.today)
     if start >= earliest:
         return replace(window, start=start)
-    warning = f"the history begins on {earliest}: {_depth(asset, earliest)}"
+    warning = f"the history begins on {earliest}: {_depth(asset)}"
     return replace(window, start=earliest, warnings=(warning,))
 
 
@@ -135,13 +135,10 @@ def _earliest(asset: Asset, today: date) -> date:
     return asset.depth.start(today) if asset.depth else EARLIEST_DAY
 
 
-def _depth(asset: Asset, earliest: date) -> str:
+def _depth(asset: Asset) -> str:
     """Return why a report has no day before its first one."""
     assert asset.depth  # noqa: S101  without one, nothing is too early for the API
-    return (
-        f"the API has {asset.name} of the last 365 days, and none before {asset.depth.first_day}; "
-        f"so today from {earliest} on"
-    )
+    return f"the API gives the last 365 days, and none before {asset.depth.first_day}"
 
 
 def _refuse_history_start(asset: Asset, history: History, wanted: date | None, today: date) -> None:
@@ -195,7 +192,7 @@ def interval_window(
     if start >= earliest:
         return window
     lost_end = min(end, earliest) - ONE_DAY
-    warning = f"the days {start} to {lost_end} cannot be read: {_depth(asset, earliest)}"
+    warning = f"the days {start} to {lost_end} cannot be read: {_depth(asset)}"
     return replace(window, start=min(end, earliest), warnings=(warning,))
 
 

@@ -15,6 +15,7 @@ from anthropic_lake.lake.ledger import DayEntry, Read
 from anthropic_lake.lake.objects import Head, Lake, Written, write_day
 from anthropic_lake.lake.watermark import Watermarks
 from anthropic_lake.rows.day import Day
+from anthropic_lake.rows.pseudonyms import Pseudonyms
 from anthropic_lake.sync.runs import Run
 from anthropic_lake.sync.window import History, Window
 from anthropic_lake.utc import ONE_DAY
@@ -34,6 +35,7 @@ class Job:
         watermarks: The store of the first and last day of the history.
         run: The record of the run; `sync` fills it in.
         clock: Returns the time, UTC.
+        pseudonyms: What stands for people in the lake; None: their names.
         time_left: Returns the seconds that the run still has.
         progress: Called with each day after it is written.
     """
@@ -47,8 +49,14 @@ class Job:
     watermarks: Watermarks
     run: Run
     clock: Callable[[], datetime]
+    pseudonyms: Pseudonyms | None = None
     time_left: Callable[[], float] = lambda: float("inf")
     progress: Callable[[Day], None] = lambda _day: None
+
+    @property
+    def people(self) -> str | None:
+        """What stands in the ledger for how people are named: the mark of their pseudonyms."""
+        return self.pseudonyms.mark if self.pseudonyms and self.asset.names_people else None
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,8 @@ class DayWriter:
         if job.asset.time_buckets:
             self._metadata["grouped_by"] = job.asset.time_buckets.grouped_by
             self._metadata["bucket_width"] = job.asset.time_buckets.width
+        if job.people:
+            self._metadata["people"] = job.people
 
     def look(self, start: date, end: date) -> Look:
         """Look at the objects of some days, before the API is asked for these."""
@@ -147,6 +157,7 @@ class DayWriter:
             grouped_by=run.grouped_by,
             bucket_width=run.bucket_width,
             data_refreshed_at=day.data_refreshed_at,
+            people=self._job.people,
         )
 
     def _is_in_history(self, day: date) -> bool:
