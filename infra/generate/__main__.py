@@ -44,6 +44,7 @@ GENERATED: Mapping[str, Mapping[str, Callable[[Catalog], str]]] = {
     "README.md": {"tables": docs.table_list},
     "docs/tables.md": {"tables": docs.tables, "views": docs.views},
     "docs/cli.md": {"commands": docs.commands},
+    "docs/privacy.md": {"personal_columns": docs.personal_columns},
 }
 """What stands between the markers of each file, by the markers' name."""
 

@@ -1,4 +1,4 @@
-"""The generated parts of README.md, docs/tables.md and docs/cli.md."""
+"""The generated parts of README.md, docs/tables.md, docs/cli.md and docs/privacy.md."""
 
 from __future__ import annotations
 
@@ -47,6 +47,21 @@ def commands(_: Catalog) -> str:
     return "\n\n".join(map(_command, [program, *commands]))
 
 
+def personal_columns(catalog: Catalog) -> str:
+    """Return every column whose values name a person."""
+    rows = (
+        (_link(table.name, "tables.md"), f"`{column.name}`", column.comment, _which(column))
+        for table in catalog.tables
+        for column in table.personal_columns
+    )
+    return _grid(("table", "column", "meaning", "replaced by a pseudonym"), rows)
+
+
+def _which(column: Column) -> str:
+    """Return which values of a column name a person."""
+    return f"values that start with `{column.personal_start}`" if column.personal_start else "all"
+
+
 def _table(table: Table) -> str:
     """Return one table."""
     columns = (
@@ -84,9 +99,9 @@ def _by_name(catalog: Catalog) -> list[View]:
     return sorted(catalog.views, key=lambda view: view.name)
 
 
-def _link(name: str) -> str:
+def _link(name: str, page: str = "docs/tables.md") -> str:
     """Return a link to a table or view."""
-    return f"[`{name}`](docs/tables.md#{name})"
+    return f"[`{name}`]({page}#{name})"
 
 
 def _grid(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

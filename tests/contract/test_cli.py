@@ -47,7 +47,9 @@ class Shell:
 
     def invoke(self, *arguments: str, **environment: str) -> Result:
         variables: dict[str, str | None] = {
-            name: None for name in os.environ if name.startswith(("ANTHROPIC", "AWS"))
+            name: None
+            for name in os.environ
+            if name.startswith(("ANTHROPIC", "AWS", "PEOPLE", "PSEUDONYM"))
         }
         variables |= {**self.environment, **environment}
         return CliRunner().invoke(main, arguments, env=variables, catch_exceptions=False)
@@ -186,6 +188,9 @@ def test_a_lake_is_needed(shell: Shell) -> None:
          "at most 5"),
         ([], {"ANTHROPIC_BASE_URL": "http://192.0.2.1"}, "ANTHROPIC_BASE_URL"),
         ([], {"ANTHROPIC_BASE_URL": "nonsense"}, "ANTHROPIC_BASE_URL"),
+        ([], {"PEOPLE": "hidden"}, "PEOPLE: 'hidden' is neither plain nor pseudonym"),
+        ([], {"PEOPLE": "pseudonym"}, "there is no pseudonym key: make one with `openssl rand"),
+        ([], {"PEOPLE": "pseudonym", "PSEUDONYM_KEY": "Hidden"}, "fewer than 32 characters"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_before_any_request(

@@ -22,6 +22,7 @@ from anthropic_lake.errors import (
     SettingsError,
     StorageError,
 )
+from anthropic_lake.rows.pseudonyms import Pseudonyms
 from tests.aws.embedded import EmbeddedAws
 from tests.contract.lab import KEY, ONE_DAY, Lab
 from tests.simulator import AdminApiServer, Fault, Organization
@@ -345,6 +346,38 @@ def test_a_secret_without_a_usable_key_sends_nothing(
     assert deployed.api.requests == []
     assert deployed.versions() == []
     assert "Hidden" not in capsys.readouterr().out
+
+
+def test_the_pseudonym_key_stands_in_the_secret_beside_the_admin_key(
+    deployed: Deployment, lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "fedcba9876543210fedcba9876543210"
+    text = json.dumps({"api_key": KEY, "pseudonym_key": key})
+    deployed.aws.client("secretsmanager").put_secret_value(SecretId="admin-key", SecretString=text)
+    lab.environment["PEOPLE"] = "pseudonym"
+    lab.secret = lambda: text
+    for asset in ("users", "claude_code_usage"):
+        deployed.invoke(asset, PEOPLE="pseudonym")
+        lab.run(asset)
+    laptop = {name: path.read_bytes() for name, path in lab.files() if name in deployed.bodies()}
+    assert deployed.bodies() == laptop
+    assert {row["email"] for row in lab.rows("users", TODAY)} >= {
+        Pseudonyms(key).of("person1@example.com")
+    }
+    assert key not in caplog.text
+    assert "@example.com" not in caplog.text
+
+
+def test_without_a_pseudonym_key_a_function_asks_nothing_and_its_run_says_why(
+    deployed: Deployment, tmp_path: Path
+) -> None:
+    with pytest.raises(SecretError, match="store it as pseudonym_key in the secret's JSON"):
+        deployed.invoke("users", PEOPLE="pseudonym")
+    assert deployed.api.requests == []
+    assert deployed.versions() == []
+    (row,) = deployed.runs(tmp_path)
+    assert row["status"] == "failed"
+    assert "there is no pseudonym key" in row["error_message"]
 
 
 def test_a_bucket_that_does_not_exist_is_found_out_before_any_request(

@@ -23,8 +23,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from anthropic_lake import aws as aws_clients
+from anthropic_lake.cli.main import main
 from anthropic_lake.errors import LakeError, NotThisLake, SettingsError, WrongClock
 from anthropic_lake.sync.runs import Run
 from tests.aws.embedded import EmbeddedAws
@@ -638,7 +640,41 @@ def test_the_lock_of_another_machine_is_left_alone_and_named(lab: Lab) -> None:
     assert place.read_text() == "17 another-machine"
 
 
-# --- 13: a run that is cut off
+# --- 13: coverage says what is so, and a run that is cut off
+
+
+def coverage(lab: Lab, asset: str, today: date = TODAY) -> dict[date, str]:
+    """The calendar of an asset, as the command line prints it."""
+    sql = f"SELECT date, status FROM coverage WHERE asset = '{asset}' ORDER BY date"
+    options = ["--lake", str(lab.root), "--today", str(today), "--format", "json"]
+    result = CliRunner().invoke(main, ["query", sql, *options])
+    assert result.exit_code == 0, result.output
+    return {date.fromisoformat(row["date"]): row["status"] for row in json.loads(result.output)}
+
+
+def calendar(first: date, first_open: date, today: date = TODAY) -> dict[date, str]:
+    """Days that are final, then days that are open."""
+    return {day: "open" if day >= first_open else "final" for day in each_day(first, today)}
+
+
+@DATED
+def test_an_odd_interval_does_not_mislead_coverage(lab: Lab, asset: str) -> None:
+    lab.run(asset)
+    lab.run(asset, (date(2023, 3, 1), date(2023, 3, 2)))
+    for typo in (date(1926, 3, 1), date(2020, 3, 1)):
+        with refused(lab, f"interval_start {typo} is too early: use 2023-01-01 or later"):
+            lab.run(asset, (typo, typo + ONE_DAY))
+    assert coverage(lab, asset) == calendar(FIRST, TODAY)
+
+
+@pytest.mark.parametrize("by", ["a schedule", "an interval"])
+def test_a_day_that_has_not_settled_is_open(lab: Lab, by: str) -> None:
+    lab.environment = {"SETTLE_HOURS": "48", "HISTORY_START": str(FIRST)}
+    lab.run("cost_report", (FIRST, TODAY + ONE_DAY) if by == "an interval" else None)
+    assert coverage(lab, "cost_report") == calendar(FIRST, TODAY - timedelta(days=2))
+    lab.environment = {"HISTORY_START": str(FIRST)}
+    lab.run("cost_report", (FIRST, TODAY + ONE_DAY) if by == "an interval" else None)
+    assert coverage(lab, "cost_report") == calendar(FIRST, TODAY)
 
 
 @pytest.fixture
@@ -686,6 +722,10 @@ def test_a_run_that_is_cut_off_loses_nothing_and_the_next_one_goes_on(
     (row,) = lab.runs()
     if number is signal.SIGTERM:
         assert list(ledger(lab, "claude_code_usage")) == written
+        final = [
+            day for day, s in coverage(lab, "claude_code_usage", today).items() if s == "final"
+        ]
+        assert final == written
         assert lab.watermark("claude_code_usage") == written[-1]
         assert row["error_type"] == "Terminated"
     else:
@@ -696,6 +736,6 @@ def test_a_run_that_is_cut_off_loses_nothing_and_the_next_one_goes_on(
     run = lab.run("claude_code_usage")
     assert run.status == "succeeded"
     assert lab.days("claude_code_usage") == each_day(written[0], today)
-    assert list(ledger(lab, "claude_code_usage")) == each_day(written[0], today)
+    assert coverage(lab, "claude_code_usage", today) == calendar(written[0], today, today)
     assert before.items() <= lab.objects().items()
     assert list((lab.root / "_locks").iterdir()) == []

@@ -194,6 +194,15 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
     assert environment == expected | own.get(asset.name, {})
 
 
+def test_every_function_names_people_in_the_same_way() -> None:
+    parameter = TEMPLATE["Parameters"]["People"]
+    assert parameter["AllowedValues"] == ["plain", "pseudonym"]
+    for value in parameter["AllowedValues"]:
+        read_settings({"PEOPLE": value})
+        functions = Stack(People=value).of_type("AWS::Lambda::Function").values()
+        assert {each["Environment"]["Variables"]["PEOPLE"] for each in functions} == {value}
+
+
 def test_there_are_no_other_functions(stack: Stack) -> None:
     functions = stack.of_type("AWS::Lambda::Function")
     assert functions.keys() == {f"{camel(name)}Function" for name in [*ASSETS, "backfill_items"]}

@@ -225,10 +225,10 @@ def main() -> None:
             ended = type(error).__name__
         else:
             ended = run.status
-    sys.stdout.write(json.dumps({"ended": ended, "rows": run.rows, "mib": _peak_mib()}) + "\n")
+    sys.stdout.write(json.dumps({"ended": ended, "rows": run.rows, "mib": peak_mib()}) + "\n")
 
 
-def _peak_mib() -> int:
+def peak_mib() -> int:
     """The most memory of this program; getrusage counts that of the process that started it."""
     status = Path("/proc/self/status")
     if not status.exists():

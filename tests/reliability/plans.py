@@ -173,6 +173,8 @@ def draw(seed: int) -> Plan:
         plan.start += timedelta(milliseconds=900)
     if not any(isinstance(step, Change | Overlap) for step in plan.steps):
         plan.lookback = rng.choice((0, 1, 3, 30))
+    if plan.asset == "claude_code_usage" and any(map(_changes_while_held, plan.steps)):
+        plan.page_size = 1000  # nobody can see that a day changed between two of its pages
     plan.history_days = rng.choice((4, 4, 4, 4, 40))
     plan.says_time = rng.random() < 0.7
     plan.names_organization = rng.random() < 0.8
@@ -185,6 +187,10 @@ def draw(seed: int) -> Plan:
     plan.network = {rng.randrange(1, 15): rng.choice(NETWORK_FAULTS) for _ in range(count)}
     plan.aws = [_aws_fault(rng) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
     return plan
+
+
+def _changes_while_held(step: Step) -> bool:
+    return isinstance(step, Overlap) and step.hold is not None
 
 
 def _step(rng: random.Random, overlapping: bool) -> Step:

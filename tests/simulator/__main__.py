@@ -6,8 +6,9 @@ import argparse
 import contextlib
 import threading
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
-from tests.simulator import AdminApiServer, Organization
+from tests.simulator import AdminApiServer, Analytics, Organization, Pricing
 
 
 def main() -> None:
@@ -27,6 +28,15 @@ def main() -> None:
         "--future-ending-at", choices=("accept", "refuse", "clamp"), default="accept"
     )
     parser.add_argument("--unknown-parameters", choices=("refuse", "ignore"), default="refuse")
+    parser.add_argument(
+        "--not-offered",
+        nargs="*",
+        default=(),
+        metavar="PART",
+        help="parts of paths that answer 404, such as analytics, rate_limits or spend_limits",
+    )
+    parser.add_argument("--discount", type=Decimal, default=Decimal(), help="of tokens, 0 to 1")
+    parser.add_argument("--enterprise", action="store_true", help="analytics of claude.ai, too")
     serve(parser.parse_args())
 
 
@@ -44,6 +54,8 @@ def serve(options: argparse.Namespace) -> None:
         key=options.key,
         auth_token=options.auth_token,
         future_ending_at=options.future_ending_at,
+        analytics=Analytics(Pricing(options.discount), has_enterprise=options.enterprise),
+        not_offered=dict.fromkeys(options.not_offered, 404),
         unknown_parameters=options.unknown_parameters,
         latency_ms=options.latency_ms,
         cache_bytes=options.cache_mb << 20,

@@ -103,15 +103,15 @@ class Query:
     def selected(self, uses: Iterable[Use], bounds: Bounds, people: Directory) -> Iterator[Use]:
         """What the filters let through; a member of two RBAC groups counts in both."""
         first, end = bounds
-        by_rbac_group = "rbac_group_id" in self.group_by
-        for use in uses:
-            if not (first <= use.starting_at < end and self._matches(use, people)):
-                continue
-            if by_rbac_group:
-                for group in people.memberships(use.actor):
-                    yield use._replace(rbac_group_id=group)
-            else:
-                yield use
+        within = (use for use in uses if first <= use.starting_at < end)
+        matching = (use for use in within if self._matches(use, people)) if self.filters else within
+        if "rbac_group_id" not in self.group_by:
+            return matching
+        return (
+            use._replace(rbac_group_id=group)
+            for use in matching
+            for group in people.memberships(use.actor)
+        )
 
     def _matches(self, use: Use, people: Directory) -> bool:
         return all(

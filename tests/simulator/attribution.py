@@ -109,20 +109,17 @@ class Attribution:
                 continue
             product = _ENTERPRISE_PRODUCTS[number % len(_ENTERPRISE_PRODUCTS)]
             actor = self.directory.user(str(event.session and event.session.actor))
-            tag = self._claude_tag(number) if product == "claude_tag" else {}
-            yield self._use(event, actor, product, workspace_id=None, service_tier=None, **tag)
+            use = self._use(event, actor, product, workspace_id=None, service_tier=None)
+            yield self._claude_tag(use, number) if product == "claude_tag" else use
 
-    def _claude_tag(self, number: int) -> Json:
-        """Claude in Slack: who and where; monitoring is nobody's."""
-        category = CLAUDE_TAG_CATEGORIES[
-            number // len(_ENTERPRISE_PRODUCTS) % len(CLAUDE_TAG_CATEGORIES)
-        ]
-        alone = category in ("monitoring", "proactive")
-        return {
-            "claude_tag_category": category,
-            "claude_tag_user_id": None if alone else f"U0{number % 9:09d}",
-            "slack_channel_id": None if category == "dm" else self.directory.slack_channels[0],
-        } | ({"actor": NOBODY} if alone else {})
+    def _claude_tag(self, use: Use, number: int) -> Use:
+        """Claude in Slack: who asked, and where. What it does unasked is nobody's."""
+        category = CLAUDE_TAG_CATEGORIES[number % len(CLAUDE_TAG_CATEGORIES)]
+        channel = None if category == "dm" else self.directory.slack_channels[number % 2]
+        use = use._replace(claude_tag_category=category, slack_channel_id=channel)
+        if category in ("monitoring", "proactive"):
+            return use._replace(actor=NOBODY)
+        return use._replace(claude_tag_user_id=f"U0{number % 9:09d}")
 
     def _use(self, event: UsageEvent, actor: Actor, product: str, **more: Any) -> Use:
         geo = None if event.inference_geo == "not_available" else event.inference_geo

@@ -92,6 +92,13 @@ class Fault:
         return cls(status=429, message=message, details=details, **given)
 
     @classmethod
+    def expired_cursor(cls, match: str = "", **given: Any) -> Fault:
+        """The 410 of a page that is asked for by its token; of a part of the path."""
+        return cls(
+            lambda request: match in request.path and "page" in request.query, status=410, **given
+        )
+
+    @classmethod
     def members(cls, added: Json, **given: Any) -> Fault:
         """Pages with more members, such as `truncated` or `warning`; bare objects stay."""
 

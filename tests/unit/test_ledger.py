@@ -40,6 +40,10 @@ LATER = replace(
         # another grouping or bucket width is no restatement, and the count begins anew
         (FINAL, replace(LATER, digest="b", grouped_by="speed"), 0),
         (FINAL, replace(LATER, digest="b", bucket_width="1h"), 0),
+        # nor are pseudonyms in the place of names, or names again
+        (FINAL, replace(LATER, digest="b", people="p_1"), 0),
+        (replace(FINAL, people="p_1"), replace(LATER, digest="b"), 0),
+        (replace(FINAL, people="p_1"), replace(LATER, digest="b", people="p_1"), 3),
     ],
 )
 def test_only_other_rows_of_a_final_day_grouped_as_before_are_a_restatement(

@@ -27,6 +27,7 @@ def test_absent_and_blank_settings_are_the_documented_defaults(
     assert settings.settle == timedelta(hours=2)
     assert settings.requests_per_minute == 60
     assert settings.backfill_concurrency == 2
+    assert settings.uses_pseudonyms is False
     assert settings.memory_bytes is None
     assert len(settings.assets) == len(ASSETS)
 
@@ -68,6 +69,11 @@ def test_settings_are_read() -> None:
     assert (usage.width, usage.grouped_by) == ("1h", "actor,model")
 
 
+@pytest.mark.parametrize(("people", "expected"), [("plain", False), (" pseudonym ", True)])
+def test_people_are_named_or_have_pseudonyms(people: str, *, expected: bool) -> None:
+    assert read_settings({"PEOPLE": people}).uses_pseudonyms is expected
+
+
 def test_all_problems_are_in_one_message() -> None:
     message = problem(
         HISTORY_START="yesterday",
@@ -107,6 +113,8 @@ def test_all_problems_are_in_one_message() -> None:
         ("REQUESTS_PER_MINUTE", "many"),
         ("REQUESTS_PER_MINUTE", "9" * 5000),
         ("USAGE_BUCKET_WIDTH", "1w"),
+        ("PEOPLE", "pseudonyms"),
+        ("PEOPLE", "Plain"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_setting(setting: str, value: str) -> None:
