@@ -18,8 +18,8 @@ KEYS = tuple(f"sk-ant-admin01-invented-{number}-Zq7" for number in range(4))
 NEEDLE = "Zq7"
 """In every admin key of a plan, and in nothing else that the simulator says."""
 
-EACH_WAY = ("users", "workspace_members", "cost_report", "claude_code_usage")
-"""One asset of each way to be read: a list, a list for each workspace, time buckets, days."""
+EACH_WAY = ("users", "workspace_members", "rate_limits", "cost_report", "claude_code_usage")
+"""One asset of each way to be read: a list, a list for each workspace, both, time buckets, days."""
 
 _HOURS = ((6, 0, 0), (0, 30, 0), (12, 0, 0), (23, 59, 59))
 _WAITS = (0.5, 3, 20, 24, 24, 48)

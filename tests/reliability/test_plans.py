@@ -151,7 +151,7 @@ def test_an_older_answer_never_stays(
 
 def test_a_snapshot_that_another_run_has_put_meanwhile_is_read_again_whole() -> None:
     held = Overlap(Invoke(), Invoke(), 0, hold=2)
-    for asset in ("users", "workspace_members"):
+    for asset in ("users", "workspace_members", "rate_limits"):
         report = play(_quiet(asset, held))
         assert report.violations == {}
         assert report.ended == {"succeeded": 2}

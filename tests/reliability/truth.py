@@ -44,6 +44,12 @@ def rows(asset: Asset, table: Table, organization: Organization, day: date, now:
     records = list(_RECORDS[asset.name](asset, organization, day, until))
     if table.explode:
         records = [parent | each for parent in records for each in parent[table.explode]]
+    if table.unnest:
+        records = [
+            parent | {f"{table.unnest}[]": each}
+            for parent in records
+            for each in parent[table.unnest]
+        ]
     return _sorted(tuple(_expected(c, record) for c in _compared(table)) for record in records)
 
 
@@ -77,7 +83,8 @@ def _read(column: Column, value: Any) -> Any:
 
 def _expected(column: Column, record: Json) -> Any:
     """The value of a column in a record of the API."""
-    if "[]." in column.paths[0]:
+    name, is_inside, _ = column.paths[0].partition("[].")
+    if is_inside and f"{name}[]" not in record:
         return _combined(column, record)
     found = (_at(record, path.split(".")) for path in column.paths)
     return _typed(column, next((value for value in found if value is not _ABSENT), None))
@@ -124,6 +131,35 @@ def _members(_asset: Asset, organization: Organization, _day: date, _until: obje
     return [member for members in organization.members.values() for member in members]
 
 
+def _rate_limits(
+    _asset: Asset, organization: Organization, _day: date, _until: object
+) -> Iterator[Json]:
+    """Those of the organization, and all that hold in each active workspace."""
+    yield from organization.rate_limits
+    for workspace in organization.workspaces:
+        if workspace["archived_at"] is not None:
+            continue
+        overrides = organization.rate_limit_overrides.get(workspace["id"], {})
+        for entry in organization.rate_limits:
+            yield _of_workspace(workspace["id"], entry, overrides.get(entry["id"], {}))
+
+
+def _of_workspace(workspace_id: str, entry: Json, overrides: dict[str, int]) -> Json:
+    """A workspace's entry: its own limits, and those of the organization where it has none."""
+    inherited = {limit["type"]: limit["value"] for limit in entry["limits"]}
+    limits = [
+        {
+            "type": limiter,
+            "value": value,
+            "org_limit": inherited.get(limiter),
+            "source": {"type": "workspace" if limiter in overrides else "organization"},
+        }
+        for limiter, value in (inherited | overrides).items()
+    ]
+    own = {"workspace_id": workspace_id, "type": "workspace_rate_limit", "limits": limits}
+    return entry | own
+
+
 def _usage(
     asset: Asset, organization: Organization, day: date, until: datetime | None
 ) -> Iterator[Json]:
@@ -168,4 +204,6 @@ _RECORDS: dict[str, Any] = {
     "usage_report": _usage,
     "cost_report": _cost,
     "claude_code_usage": _claude_code,
+    "rate_limits": _rate_limits,
+    "spend_limits": _listed("spend_limits"),
 }
