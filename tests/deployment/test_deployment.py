@@ -387,7 +387,7 @@ def test_an_update_resets_no_watermark(second: Deployed) -> None:
     assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == str(HISTORY_START)
     assert second.stack.names() == before
     assert second.stack.functions["cost_report"].environment["HISTORY_START"] == earlier
-    assert second.stack.schedule_expression("users") == "cron(26 5 * * ? *)"
+    assert second.stack.schedule_expression("users") == "cron(20 5 * * ? *)"
 
 
 def test_a_run_that_fails_for_good_is_in_the_failure_queue(
