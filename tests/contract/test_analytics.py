@@ -35,7 +35,7 @@ def client(simulated: AdminApiServer) -> Iterator[Client]:
         yield client
 
 
-def reported(client: Client, name: str, day: date, **more: Any) -> list[Json]:
+def reported(client: Client, name: str, day: date) -> list[Json]:
     """The rows of a day as somebody else reads them: a few a page, the largest first."""
     by = ASSETS[name].time_buckets
     assert by
@@ -51,7 +51,7 @@ def reported(client: Client, name: str, day: date, **more: Any) -> list[Json]:
     page: Json = {"next_page": None}
     while not rows or page["next_page"]:
         token = {"page": page["next_page"]} if page["next_page"] else {}
-        page = client.get(path, headers=BETA, **query, **token, **more)
+        page = client.get(path, headers=BETA, **query, **token).json()
         rows += page["data"]
     return rows
 
@@ -83,13 +83,13 @@ def as_reported(name: str, row: Json) -> frozenset[tuple[str, object]]:
 
 
 def as_record(record: Json) -> frozenset[tuple[str, object]]:
-    found = {}
-    for path, value in leaves(record):
-        if path.startswith("cost.") and path.endswith("amount"):
-            value = Decimal(value)
+    """A record of the API in the same form."""
+    found = dict(leaves(record))
+    for path, value in found.items():
         if path.endswith("provider"):
-            value = json.dumps(value, sort_keys=True)
-        found[path] = value
+            found[path] = json.dumps(value, sort_keys=True)
+        elif path.endswith("amount"):
+            found[path] = Decimal(str(value))
     return frozenset(found.items())
 
 
@@ -103,7 +103,7 @@ def test_every_row_of_every_day_arrives_as_it_was_reported(
     for day in each_day(START, TODAY):
         rows = Counter(as_reported(name, row) for row in lab.rows(name, day))
         assert rows == Counter(map(as_record, reported(client, name, day)))
-        assert rows.total() > 20
+        assert rows.total() > 10
 
 
 def test_rows_that_nobody_can_name_are_rows_of_their_own(lab: Lab) -> None:
@@ -223,7 +223,7 @@ def test_has_more_may_be_absent(
 def test_an_expired_cursor_costs_requests_and_no_row(tmp_path: Path) -> None:
     organization = Organization.invent(seed=3, today=TODAY, days=9, groups=400)
     labs = []
-    for number, fault in enumerate([None, Fault.expired_cursor("analytics", after=1)]):
+    for number, fault in enumerate([None, Fault.expired_cursor("analytics")]):
         with AdminApiServer(organization) as api:
             lab = Lab(api, tmp_path / str(number))
             api.faults += [fault] if fault else []
@@ -325,10 +325,9 @@ def test_days_after_the_latest_available_one_are_left_alone(
 def test_the_history_begins_where_the_api_has_it_and_is_told_once(lab: Lab) -> None:
     lab.environment = {"HISTORY_START": "2025-03-01"}
     run = lab.run("analytics_usage")
-    assert run.warnings == [
-        "the history begins on 2026-01-01: the API gives the last 365 days, and none before "
-        "2026-01-01"
-    ]
+    (warning,) = run.warnings
+    depth = "the API gives the last 365 days, and none before 2026-01-01"
+    assert warning == f"the history begins on 2026-01-01: {depth}"
     assert lab.days("analytics_usage") == each_day(date(2026, 1, 1), TODAY)
     assert lab.run("analytics_usage").warnings == []
 
@@ -339,15 +338,15 @@ def test_a_lake_that_slept_for_a_year_names_the_lost_days_and_goes_on(
     with AdminApiServer(held) as api:
         lab = Lab(api, tmp_path, environment={"LOOKBACK_DAYS": "2"})
         lab.run("analytics_usage")
-    held.today = later = TODAY + timedelta(days=400)
-    with AdminApiServer(held, now=lambda: lab.now) as api:
+    later = TODAY + timedelta(days=400)
+    asleep = Organization.invent(seed=3, today=later, days=3, people=3, workspaces=2)
+    asleep.id = held.id
+    with AdminApiServer(asleep, now=lambda: lab.now) as api:
         lab.api, lab.now = api, datetime(later.year, later.month, later.day, 12, tzinfo=UTC)
         run = lab.run("analytics_usage")
         first = later - timedelta(days=364)
-        assert run.warnings == [
-            f"the days {TODAY} to {first - ONE_DAY} are lost: the API gives the last 365 days, and "
-            "none before 2026-01-01"
-        ]
+        (warning,) = run.warnings
+        assert warning.startswith(f"the days {TODAY} to {first - ONE_DAY} are lost: the API gives")
         assert run.last_synced_date == later - ONE_DAY
         first_day = (tmp_path / "_watermarks" / "analytics_usage.first").read_text().strip()
         assert first_day == str(first)
