@@ -148,7 +148,79 @@ def test_a_workspace_that_is_gone_is_left_out_with_a_warning(
     assert gone in run.warnings[0]
 
 
-@pytest.mark.parametrize("asset", ["users", "api_keys", "invites"])
+def test_rate_limits_are_the_organizations_and_those_that_hold_in_each_active_workspace(
+    lab: Lab, held: Organization
+) -> None:
+    assert lab.run("rate_limits").warnings == []
+    rows = {
+        (row["workspace_id"], row["group_id"], row["limiter"]): row
+        for row in lab.rows("rate_limits")
+    }
+    own = {
+        (None, entry["group"]["id"], limit["type"]): (entry, limit["value"])
+        for entry in held.rate_limits
+        for limit in entry["limits"]
+    }
+    for key, (entry, value) in own.items():
+        row = rows[key]
+        assert (row["id"], row["group_type"], row["value"]) == (
+            entry["id"],
+            entry["group"]["type"],
+            value,
+        )
+        assert (row["org_limit"], row["source"], row["type"]) == (None, None, "rate_limit")
+        assert (json.loads(row["models"]) if row["models"] else None) == entry["models"]
+    active = {each["id"] for each in held.workspaces if each["archived_at"] is None}
+    assert held.default_workspace_id in active
+    assert {workspace for workspace, _, _ in rows} == {None} | active
+    sources = Counter[str]()
+    for (workspace, group, limiter), row in rows.items():
+        if workspace is None:
+            continue
+        of_organization = own.get((None, group, limiter), (None, None))[1]
+        chosen = held.rate_limit_overrides.get(workspace, {}).get(row["id"], {}).get(limiter)
+        assert row["value"] == (of_organization if chosen is None else chosen)
+        assert (row["org_limit"], row["type"]) == (of_organization, "workspace_rate_limit")
+        sources[json.loads(row["source"])["type"]] += 1
+    assert sources["workspace"] == 2 * len(active & held.rate_limit_overrides.keys()) > 0
+    assert sources["organization"] >= len(own) * (len(active) - 1)
+    assert len(rows) == len(lab.rows("rate_limits"))
+
+
+def test_spend_limits_are_all_there_in_cents_and_dollars(lab: Lab, held: Organization) -> None:
+    run = lab.run("spend_limits")
+    rows = {row["id"]: row for row in lab.rows("spend_limits")}
+    assert rows.keys() == {limit["id"] for limit in held.spend_limits}
+    for limit in held.spend_limits:
+        row, amount = rows[limit["id"]], limit["amount"]
+        assert row["amount_cents"] == (None if amount is None else int(amount))
+        assert row["amount_usd"] == (None if amount is None else Decimal(amount) / 100)
+        assert json.loads(row["scope"]) == limit["scope"]
+        assert row["scope_workspace_id"] == limit["scope"].get("workspace_id")
+        assert row["scope_user_id"] == limit["scope"].get("user_id")
+        assert row["updated_at"] == moment(limit["updated_at"])
+        assert row["is_enabled"] is limit["is_enabled"]
+    assert {row["amount_cents"] for row in rows.values()} >= {None, 0}
+    assert run.month_to_date_usd(TODAY.replace(day=1)) is None  # a cap is no spend
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+@pytest.mark.parametrize("has_group_type", [True, False])
+def test_limits_are_read_in_every_shape_and_on_any_number_of_pages(
+    lab: Lab, simulated: AdminApiServer, held: Organization, pages: int, has_group_type: bool
+) -> None:
+    simulated.answers.has_group_type = has_group_type
+    held.spend_limits += [
+        held.spend_limits[0] | {"id": f"spl_{number:05}"} for number in range(1000 * (pages - 1))
+    ]
+    for asset in ("rate_limits", "spend_limits"):
+        assert lab.run(asset).unknown_fields == 0
+    assert len(lab.rows("spend_limits")) == len(held.spend_limits)
+    types = {row["group_type"] for row in lab.rows("rate_limits")}
+    assert types == {entry["group"]["type"] for entry in held.rate_limits}
+
+
+@pytest.mark.parametrize("asset", ["users", "api_keys", "invites", "spend_limits"])
 def test_a_snapshot_of_nothing_is_a_file_without_rows(
     lab: Lab, held: Organization, asset: str
 ) -> None:

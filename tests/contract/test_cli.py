@@ -26,7 +26,10 @@ from tests.contract.lab import KEY, Lab
 from tests.simulator import AdminApiServer, Fault, Organization
 
 Json = dict[str, Any]
-DATED = ["usage_report", "cost_report", "claude_code_usage"]
+DATED = [
+    *("usage_report", "cost_report", "claude_code_usage"),
+    *("analytics_usage", "analytics_cost"),
+]
 
 
 @dataclass
@@ -96,7 +99,7 @@ def test_a_sync_of_everything_fills_a_lake_and_says_so(shell: Shell, today: date
             assert shell.lab.days(table.name)[-1] == today
     assert {row["status"] for row in shell.lab.runs()} == {"succeeded"}
     assert {row["trigger"] for row in shell.lab.runs()} == {"manual"}
-    assert len(shell.lab.runs()) == 9
+    assert len(shell.lab.runs()) == 13
     assert shell.lab.watermark("users") == today
 
 
@@ -460,7 +463,7 @@ def test_check_tries_each_endpoint_and_names_the_organization(shell: Shell) -> N
     assert code == 0
     assert shell.api.organization.id in output
     assert all(f"{name}: allowed" in output for name in ASSETS)
-    assert len(shell.api.requests) <= 11
+    assert len(shell.api.requests) == 1 + 13 + 1 + 2  # two fan out, one of them besides
     assert list(shell.folder.iterdir()) == []
 
 

@@ -158,12 +158,12 @@ def test_a_function_paces_itself_by_its_share_and_reads_what_its_memory_holds(
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1024",
     )
     connection = module._extractor_and_asset()[0].connection
-    assert connection.pace.per_minute == 1_500_000
+    assert connection.pace.per_minute == 1_200_000
     assert connection.memory_bytes == 1024 << 20
     deployed.warm({"interval_start": str(YESTERDAY), "interval_end": str(TODAY)})
-    assert connection.pace.per_minute == 500_000
+    assert connection.pace.per_minute == 400_000
     deployed.warm(EVENT)
-    assert connection.pace.per_minute == 1_500_000
+    assert connection.pace.per_minute == 1_200_000
 
 
 @pytest.mark.parametrize("asset", ASSETS)

@@ -75,8 +75,10 @@ def chain_per_workspace(organization: Organization) -> int:
 
 
 def test_every_asset_is_counted_here() -> None:
-    counted = {"organization", "workspaces", "api_keys", "invites", "users", "workspace_members"}
-    assert set(ASSETS) == counted | {"usage_report", "cost_report", "claude_code_usage"}
+    snapshots = {"organization", "workspaces", "api_keys", "invites", "users", "workspace_members"}
+    reports = {"usage_report", "cost_report", "claude_code_usage"}
+    analytics = {"analytics_usage", "analytics_cost"}
+    assert set(ASSETS) == snapshots | reports | analytics | {"rate_limits", "spend_limits"}
 
 
 def test_the_organization_takes_one_request(api: AdminApiServer, tmp_path: Path) -> None:
@@ -94,6 +96,25 @@ def test_members_take_the_list_of_workspaces_and_a_chain_for_each(
     large: AdminApiServer, tmp_path: Path
 ) -> None:
     assert sync(large, tmp_path, "workspace_members") == chain_per_workspace(large.organization)
+
+
+def test_rate_limits_take_the_own_list_that_of_the_workspaces_and_one_for_each_active_one(
+    large: AdminApiServer, tmp_path: Path
+) -> None:
+    workspaces = large.organization.workspaces
+    active = [each for each in workspaces if each["archived_at"] is None]
+    assert 1 < len(active) < len(workspaces)
+    assert sync(large, tmp_path, "rate_limits") == 1 + pages(len(active)) + len(active)
+
+
+def test_spend_limits_take_a_request_for_every_thousand(tmp_path: Path) -> None:
+    organization = Organization.invent(today=TODAY, days=1)
+    one = organization.spend_limits[0]
+    organization.spend_limits = [one | {"id": f"spl_{number:04}"} for number in range(2500)]
+    with AdminApiServer(organization, now=lambda: NOW) as api:
+        assert sync(api, tmp_path, "spend_limits") == 3
+        organization.spend_limits.clear()
+        assert sync(api, tmp_path, "spend_limits") == 1
 
 
 @pytest.mark.parametrize("asset", ["usage_report", "cost_report"])

@@ -19,7 +19,6 @@ import pytest
 from click.testing import CliRunner
 
 from anthropic_lake import aws as aws_clients
-from anthropic_lake.assets import ASSETS
 from anthropic_lake.cli.main import main
 from anthropic_lake.errors import NotThisLake
 from tests.aws.embedded import EmbeddedAws
@@ -32,6 +31,11 @@ MORNING = datetime(2026, 11, 22, 6, tzinfo=UTC)
 FIRST = date(2026, 11, 15)
 ISLAND = each_day(date(2026, 11, 12), date(2026, 11, 13))
 BUCKET = "a-bucket"
+ASSETS = (
+    *("organization", "workspaces", "api_keys", "invites", "users", "workspace_members"),
+    *("usage_report", "cost_report", "claude_code_usage"),
+)
+"""The assets of that version."""
 
 
 @pytest.fixture
