@@ -241,6 +241,25 @@ def test_a_cursor_expires(org: Organization) -> None:
         assert client.get(COST, **query, page=second).ok
 
 
+def test_pages_of_two_states_never_mix(own: Organization) -> None:
+    query = {**span(TODAY - timedelta(days=2), 3), **BY_TIME, "group_by__": DEFAULT, "limit": 30}
+    clock = [datetime(2026, 11, 22, 9, tzinfo=UTC)]
+    with AdminApiServer(own, now=lambda: clock[0]) as api, connected(api.url) as client:
+        walked = client.all(COST, **query)
+        first = client.page(COST, **query)
+        clock[0] += timedelta(hours=8)
+        rest = [first]
+        while token := rest[-1]["next_page"]:
+            rest.append(client.page(COST, **query, page=token))
+        assert [row for page in rest for row in page["data"]] == walked
+        assert {page["data_refreshed_at"] for page in rest} == {"2026-11-22T09:00:00Z"}
+        assert len(client.all(COST, **query)) > len(walked)
+        own.restate(DAY)
+        assert client.get(COST, **query, page=first["next_page"]).ok  # not one of its days
+        own.restate(TODAY)
+        assert client.error(COST, **query, page=first["next_page"])[0] == 410
+
+
 @pytest.mark.parametrize("path", BOTH)
 def test_figures_may_be_hours_old(org: Organization, path: str) -> None:
     now = datetime(2026, 11, 22, 6, tzinfo=UTC)

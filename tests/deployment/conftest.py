@@ -83,10 +83,10 @@ class Deployed:
     aws: EmbeddedAws
     stack: Stack
 
-    def put_admin_key(self) -> None:
+    def put_admin_key(self, text: str = ADMIN_KEY) -> None:
         """Fill the secret, as the output FillSecretCommand says."""
         secret = self.stack.functions["users"].environment["ADMIN_KEY_SECRET_ARN"]
-        self.aws.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=ADMIN_KEY)
+        self.aws.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=text)
 
     def run(self, asset: str) -> Invocation:
         """Do what the asset's schedule does: send its input, with the schedule's role.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from anthropic_lake.assets import ASSETS, Asset
 from tests.aws.deployment import deploy
 from tests.aws.embedded import ACCOUNT_ID, EVERYTHING, REGION, EmbeddedAws
 from tests.deployment.conftest import (
+    ADMIN_KEY,
     DAYS,
     HISTORY_START,
     SETTINGS,
@@ -40,7 +42,7 @@ def runs(deployed: Deployed) -> dict[str, Invocation]:
 def second(aws: EmbeddedAws, deployed: Deployed) -> Deployed:
     """A second stack beside the first, with everything switched on."""
     second = Deployed(aws, deploy(aws, "lake-2", {**SETTINGS, **everything(aws)}))
-    second.put_admin_key()
+    second.put_admin_key(json.dumps({"api_key": ADMIN_KEY, "pseudonym_key": "0123456789" * 4}))
     return second
 
 
@@ -61,6 +63,7 @@ def everything(aws: EmbeddedAws) -> dict[str, str]:
         "HistoryStart": str(TODAY - timedelta(days=31)),  # the whole month, for its spend
         "KmsKeyArn": aws.client("kms").create_key()["KeyMetadata"]["Arn"],
         "MonthlyBudgetUsd": "5000",
+        "People": "pseudonym",
         "PermissionsBoundaryArn": boundary["Policy"]["Arn"],
         "ReportFrequency": "daily",
         "SnowflakeExternalId": "LAKE_SFCRole=2_abc",
@@ -308,6 +311,20 @@ def test_a_second_stack_works_under_its_prefix(
     inside = ("lake/anthropic/asset=", "lake/anthropic/_lake.json")
     assert all(key.startswith(inside) for key in second.keys())  # noqa: SIM118
     assert (deployed.keys(), deployed.watermarks()) == before
+
+
+def test_a_stack_that_asks_for_pseudonyms_names_nobody_and_looks_into_its_ledger(
+    second: Deployed,
+) -> None:
+    for _ in range(2):
+        run = second.run("users")
+        assert not run.error, run.payload
+        assert run.payload["warnings"] == []
+    key = f"lake/anthropic/asset=users/date={TODAY}/users.parquet"
+    body = second.aws.client("s3").get_object(Bucket=second.bucket, Key=key)["Body"].read()
+    users = pq.read_table(io.BytesIO(body))
+    for text in users["email"].to_pylist() + users["name"].to_pylist():
+        assert re.fullmatch(r"p_[0-9a-f]{16}", text)
 
 
 def test_a_lake_of_the_first_version_is_adopted_with_the_rights_of_a_function(

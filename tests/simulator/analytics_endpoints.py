@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -118,10 +118,9 @@ def _answer(answers: Answers, request: Request, query: Parameters, *, is_cost: b
     asked = _query(answers, query, is_cost)
     start, end = _range(answers, query, asked.width)
     end = max(start, answers.available_end(request, end))
-    walk = _Walk(answers, asked, start, end)
-    position = _position(request, query, answers.analytics.cursor_pages)
-    rows, following = walk.page(position, limit)
-    return page_of(rows, _envelope(answers, request, following))
+    cursor = _cursor(answers, request, query, [day.date() for day, _ in _days(start, end)])
+    rows, following = _Walk(answers, asked, start, end, cursor.until).page(cursor, limit)
+    return page_of(rows, _envelope(answers, request, cursor, following))
 
 
 # --- what is asked for ------------------------------------------------------------------------
@@ -195,28 +194,58 @@ def _check_span(start: datetime, end: datetime, width: str | None) -> None:
 # --- pages ------------------------------------------------------------------------------------
 
 
-class _Position(NamedTuple):
-    """Where a page begins: after so many pages, in a stretch of the range, at a group of it."""
+class _Cursor(NamedTuple):
+    """Where a page begins, and of which state of the data its walk is.
 
+    A walk sees the figures as they were on its first page. What happens later is not in it, and
+    a restatement of one of its days ends it: pages of two states never mix.
+
+    Args:
+        until: How far the figures reach.
+        revision: How often the days of the range have been restated.
+        pages: How many pages came before.
+        stretch: See _Walk.
+        group: The group of the stretch.
+    """
+
+    until: datetime
+    revision: int
     pages: int = 0
     stretch: int = 0
     group: int = 0
 
+    @classmethod
+    def parse(cls, text: str) -> _Cursor:
+        until, *numbers = text.split("/")
+        return cls(datetime.fromisoformat(until), *map(int, numbers))
 
-def _position(request: Request, query: Parameters, cursor_pages: int | None) -> _Position:
+    def __str__(self) -> str:
+        return "/".join((self.until.isoformat(), *map(str, self[1:])))
+
+    def then(self, stretch: int, group: int) -> _Cursor:
+        """The next page's."""
+        return self._replace(pages=self.pages + 1, stretch=stretch, group=group)
+
+
+def _cursor(answers: Answers, request: Request, query: Parameters, days: Sequence[date]) -> _Cursor:
+    """The request's cursor, if it has not expired; on the first page a new one."""
+    revision = sum(answers.organization.revisions[day] for day in days)
     offset = page_offset(request, query)
     if offset is None:
-        return _Position()
-    position = _Position(*map(int, offset.split("/")))
-    if cursor_pages is not None and position.pages >= cursor_pages:
+        return _Cursor(answers.now() - answers.analytics.refreshed_ago, revision)
+    cursor = _Cursor.parse(offset)
+    most = answers.analytics.cursor_pages
+    if cursor.revision != revision or (most is not None and cursor.pages >= most):
         raise ApiError("The page token has expired.", 410)
-    return position
+    return cursor
 
 
-def _envelope(answers: Answers, request: Request, following: _Position | None) -> dict[str, Any]:
+def _envelope(
+    answers: Answers, request: Request, cursor: _Cursor, following: _Cursor | None
+) -> dict[str, Any]:
     chosen = answers.analytics
-    token = None if following is None else page_token(request, "/".join(map(str, following)))
-    refreshed = timestamp(answers.now() - chosen.refreshed_ago) if chosen.says_refreshed else None
+    token = None if following is None else page_token(request, str(following))
+    refreshed = timestamp(cursor.until) if chosen.says_refreshed else None
     more = {"has_more": token is not None} if chosen.has_more else {}
     return {**more, "next_page": token or chosen.last_page, "data_refreshed_at": refreshed}
 
@@ -227,26 +256,25 @@ class _Walk:
     In the order of time a stretch is a day; in any other all groups are one stretch.
     """
 
-    def __init__(self, answers: Answers, query: Query, start: datetime, end: datetime) -> None:
-        self._answers, self._query = answers, query
+    def __init__(
+        self, answers: Answers, query: Query, start: datetime, end: datetime, until: datetime
+    ) -> None:
+        self._answers, self._query, self._until = answers, query, until
         users = answers.organization.users  # flat, because benchmarks have 20,000
         self._people = hash(tuple(user[name] for name in ("id", "email", "name") for user in users))
-        self._until = answers.now() - answers.analytics.refreshed_ago
         self._stretches = list(_days(start, end)) if query.is_by_time else [(start, end)]
         if query.is_by_time and query.order == "desc":
             self._stretches.reverse()
 
-    def page(
-        self, position: _Position, limit: int
-    ) -> tuple[list[Sequence[bytes]], _Position | None]:
-        """The groups from a position on, and where the next page begins."""
+    def page(self, cursor: _Cursor, limit: int) -> tuple[list[Sequence[bytes]], _Cursor | None]:
+        """The groups from a cursor on, and the next page's cursor."""
         rows: list[Sequence[bytes]] = []
-        for stretch in range(position.stretch, len(self._stretches)):
+        for stretch in range(cursor.stretch, len(self._stretches)):
             groups = self._groups(stretch)
-            first = position.group if stretch == position.stretch else 0
+            first = cursor.group if stretch == cursor.stretch else 0
             for group in range(first, len(groups)):
                 if limit == 0:
-                    return rows, _Position(position.pages + 1, stretch, group)
+                    return rows, cursor.then(stretch, group)
                 limit -= 1
                 if groups[group]:  # else all its rows are excluded
                     rows.append((groups[group],))

@@ -169,13 +169,14 @@ def test_hours_of_a_day_are_one_day() -> None:
         ("2026-10-04T23:59:59Z", [1, 2, 3, 4], 4, 1),
         ("2026-10-04T00:00:00Z", [1, 2, 3], 4, 1),
         ("2026-10-02T06:00:00+07:00", [1], 1, 4),
+        ("2026-09-20T00:00:00Z", [], 1, 4),
         (None, [1, 2, 3, 4], 5, 0),
     ],
 )
 def test_days_after_the_data_are_not_there_and_one_that_it_ends_in_is_not_complete(
     refreshed: str | None, came: list[int], end: int, lag_days: int
 ) -> None:
-    walk = Walk(report([row(day(1))], data_refreshed_at=refreshed))
+    walk = Walk(report([], data_refreshed_at=refreshed))
     assert list(walk.days(day(1), day(5))) == list(map(day, came))
     assert (walk.end.end, walk.end.lag_days) == (day(end), lag_days)
 

@@ -33,7 +33,7 @@ class Reach:
     """
 
     def __init__(self, start: date, end: date, complete_end: date) -> None:
-        self.day = start
+        self.day = self._start = start
         self.end = end
         self.complete_end = complete_end
         self.request_id: str | None = None
@@ -83,7 +83,7 @@ class Reach:
         """Return how far the report came; a day whose data was not all there did not come whole."""
         end = self.day
         if self.data_refreshed_at is not None:
-            end = min(end, self.data_refreshed_at.date())
+            end = max(self._start, min(end, self.data_refreshed_at.date()))
         lag_days = (self._last_complete_end - end).days
         return ReportEnd(end, max(0, lag_days), self.request_id, self._refusal)
 
