@@ -212,20 +212,20 @@ def test_switched_on_the_next_run_names_the_days_and_the_command_that_heals_them
     plain.environment["PEOPLE"] = "pseudonym"
     plain.environment["LOOKBACK_DAYS"] = "1"
     plain.secret = secret_of(PSEUDONYM_KEY)
-    (warning,) = run(plain, *DATED).pop("claude_code_usage")
     last = TODAY - 2 * ONE_DAY
-    command = (
-        f"PEOPLE=pseudonym anthropic-lake sync claude_code_usage --lake {plain.root} "
-        f"--interval-start {FIRST} --interval-end {last + ONE_DAY}"
-    )
-    assert warning == (
-        f"3 days from {FIRST} to {last} hold people's plain names: read them with `{command}`"
-    )
-    assert who_is_named(plain, "claude_code")
-    result = shell(plain, command, PSEUDONYM_KEY=PSEUDONYM_KEY)
-    assert result.exit_code == 0, result.output
-    assert "plain names" not in result.output
-    assert who_is_named(plain, "claude_code") == []
+    for name, warnings in run(plain, *DATED).items():
+        command = (
+            f"PEOPLE=pseudonym anthropic-lake sync {name} --lake {plain.root} "
+            f"--interval-start {FIRST} --interval-end {last + ONE_DAY}"
+        )
+        assert warnings == [
+            f"3 days from {FIRST} to {last} hold people's plain names: read them with `{command}`"
+        ]
+        assert who_is_named(plain, name)
+        result = shell(plain, command, PSEUDONYM_KEY=PSEUDONYM_KEY)
+        assert result.exit_code == 0, result.output
+        assert "plain names" not in result.output
+        assert who_is_named(plain, name) == []
     assert run(plain, *DATED) == {name: [] for name in DATED}
 
 
@@ -237,13 +237,10 @@ def test_the_documented_query_lists_the_days_that_hold_plain_names(plain: Lab) -
     statements = re.findall(r"^```sql\n(.*?)^```", PRIVACY.read_text(), re.DOTALL | re.MULTILINE)
     lake = open_to_read(str(plain.root))
     with query(statements[0], lake, today=TODAY) as reader:
-        (row,) = reader.read_all().to_pylist()
-    assert row == {
-        "asset": "claude_code_usage",
-        "first_day": FIRST,
-        "last_day": TODAY - 2 * ONE_DAY,
-        "days": 3,
-    }
+        rows = reader.read_all().to_pylist()
+    assert {row["asset"] for row in rows} == set(DATED)
+    days = {"first_day": FIRST, "last_day": TODAY - 2 * ONE_DAY, "days": 3}
+    assert all(row == {"asset": row["asset"], **days} for row in rows)
     pseudonym = PSEUDONYMS.of("person1@example.com")
     where_is_one = statements[1].replace("alice@example.com", pseudonym)
     with query(where_is_one, lake, today=TODAY) as reader:
@@ -407,7 +404,7 @@ def _hidden_name(name: str) -> str:
 def _with_pseudonyms(row: Json) -> Json:
     """A row of a plain lake as the settings promise it, told by the names of this organization."""
     expected = dict(row)
-    for name in ("email", "actor_email_address"):
+    for name in ("email", "actor_email_address", "actor_name"):
         if row.get(name) is not None:
             expected[name] = PSEUDONYMS.of(row[name])
     if "email" in row and row.get("name") is not None:
@@ -415,6 +412,9 @@ def _with_pseudonyms(row: Json) -> Json:
     for name in ("name", "actor_api_key_name"):
         if str(row.get(name)).startswith("claude_code_key_"):
             expected[name] = PSEUDONYMS.of(row[name])
+    kind, _, subject = (row.get("actor_federated_subject") or "").partition(":")
+    if "@" in subject:  # serviceAccount:ci@example.iam.gserviceaccount.com
+        expected["actor_federated_subject"] = f"{kind}:{PSEUDONYMS.of(subject)}"
     for name, value in expected.items():
         if isinstance(value, str):
             for address in ("person1@example.com", "dot.ted@example.com", "Boss@Example.com"):

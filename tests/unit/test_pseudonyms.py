@@ -286,6 +286,7 @@ NAMES_NO_PERSON = {
     ("invites", "rbac_group_ids"),
     ("claude_code_usage", "actor_type"),  # "a person who signed in"
     ("claude_code_model_usage", "actor_type"),
+    ("rate_limits", "group_display_name"),
 }
 
 
@@ -301,6 +302,10 @@ def test_every_column_that_sounds_like_a_person_is_declared_personal() -> None:
 def test_these_columns_name_people() -> None:
     personal = {(t.name, column.name) for t in TABLES for column in t.personal_columns}
     assert personal >= {
+        ("analytics_cost", "actor_email_address"),
+        ("analytics_cost", "actor_name"),
+        ("analytics_usage", "actor_email_address"),
+        ("analytics_usage", "actor_name"),
         ("api_keys", "name"),
         ("claude_code_model_usage", "actor_api_key_name"),
         ("claude_code_model_usage", "actor_email_address"),
