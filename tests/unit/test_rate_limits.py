@@ -360,6 +360,9 @@ def test_check_tries_the_organizations_list_and_that_of_the_first_workspace() ->
         ["organizations", "workspaces"],
         ["w1", "rate_limits"],
     ]
+    gone = access.check(RATE_LIMITS, talk(api({"w1": refusal(404)})).connection, TODAY)
+    assert not gone.is_refused
+    assert "the first workspace would be left out: rate_limits: HTTP 404" in gone.detail
     absent = talk(api({}, own=refusal(404)))
     assert access.check(RATE_LIMITS, absent.connection, TODAY).verdict == access.NOT_OFFERED
     assert len(absent.asked) == 1

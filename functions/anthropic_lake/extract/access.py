@@ -8,7 +8,7 @@ from anthropic_lake.api.client import AdminApi
 from anthropic_lake.api.connection import Connection
 from anthropic_lake.api.paging import Params
 from anthropic_lake.assets import ASSETS, Asset, FanOut, Kind
-from anthropic_lake.errors import ApiError, MissingPermission, NotOffered, redact
+from anthropic_lake.errors import ApiError, MissingPermission, NotFound, NotOffered, redact
 from anthropic_lake.extract.endpoint import own_answer
 from anthropic_lake.extract.snapshots import record_id
 from anthropic_lake.utc import ONE_DAY
@@ -71,7 +71,12 @@ def _try_first_workspace(asset: Asset, fan_out: FanOut, api: AdminApi) -> str:
     if not first:
         return "there are no workspaces to try it with"
     params = [*fan_out.params.items(), ("limit", "1")]
-    api.get(asset.path_of(record_id(workspaces, first[0], page)), params, beta=asset.beta)
+    try:
+        api.get(asset.path_of(record_id(workspaces, first[0], page)), params, beta=asset.beta)
+    except NotFound as refusal:
+        if not asset.path:
+            raise
+        return f"the first workspace would be left out: {refusal}"
     return ""
 
 
