@@ -44,8 +44,9 @@ def _workspaces(
     """Extract the records of each workspace that is not done; half a workspace is not kept.
 
     A workspace whose list is refused is left out. Where several are refused, active ones too, and
-    none has a list, the endpoint itself is at fault, and an empty snapshot would be a lie. So the
-    end of a refused workspace waits for a list that comes.
+    none has a list, the endpoint itself is at fault, and an empty snapshot would be a lie. (It is
+    not empty where the asset has a list of its own.) So the end of a refused workspace waits for a
+    list that comes.
     """
     is_active: dict[str, bool] = {}
     workspaces = fan_out.workspaces
@@ -56,7 +57,7 @@ def _workspaces(
             is_active[record_id(workspaces, record, page)] = _is_active(record)
     wanted = [name for name in is_active if is_active[name] or not fan_out.only_active]
     refused: dict[str, BadRequest | NotFound] = {}
-    any_came = any(part is not None for part in done)
+    any_came = bool(asset.path or done)
     for workspace_id in [name for name in wanted if name not in done]:
         pages = _pages(asset, api, workspace_id)
         if isinstance(pages, BadRequest | NotFound):
