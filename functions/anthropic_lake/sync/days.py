@@ -348,8 +348,9 @@ def _less_to_read(asset: Asset) -> str:
 
 
 def _days_behind(run: Run, window: Window) -> int:
-    """Return the number of complete days that the lake does not have yet, and could have."""
+    """Return the number of complete days that the API has and the lake does not."""
     if run.status == "unavailable":
         return 0
     synced = run.last_synced_date or window.start - ONE_DAY
-    return max(0, (window.complete_end - ONE_DAY - synced).days)
+    missing = (window.complete_end - ONE_DAY - synced).days
+    return max(0, missing - (run.lag_days or 0))
