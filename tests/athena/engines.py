@@ -1,12 +1,18 @@
-"""What two engines have to agree on."""
+"""What two engines have to agree on, with each other and with the objects that they read."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import repeat
+from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
+
+from anthropic_lake.schema.table import Table
 
 Rows = Iterable[tuple[Any, ...]]
 HALF = timedelta(microseconds=500)
@@ -42,3 +48,14 @@ def same_in_athena(found: Rows, expected: Rows, *, ordered: bool = False) -> Non
     left, right = ([tuple(map(milliseconds, row)) for row in rows] for rows in (found, expected))
     assert Counter(left) == Counter(right)
     assert not ordered or left == right
+
+
+def in_files(folder: Path, table: Table) -> list[tuple[Any, ...]]:
+    """All rows of a table's objects in a folder, each with its day, as pyarrow reads them."""
+    rows: list[tuple[Any, ...]] = []
+    names = [column.name for column in table.all_columns]
+    for file in sorted(folder.glob(f"asset={table.name}/date=*/*.parquet")):
+        day = date.fromisoformat(file.parent.name.removeprefix("date="))
+        columns = (column.to_pylist() for column in pq.ParquetFile(file).read(names).columns)
+        rows += zip(*columns, repeat(day))
+    return rows

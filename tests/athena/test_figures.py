@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from anthropic_lake.assets import ASSETS
+from anthropic_lake.lake.reading import StoredLake
+from anthropic_lake.query.catalog import TABLES
 from tests.athena.conftest import FINAL, MORNINGS, QUIET, RESTATED, TODAY, Deployed
+from tests.athena.engines import in_files, same
 from tests.simulator import Organization
 
 DAYS = f"date BETWEEN DATE '{FINAL[0]}' AND DATE '{FINAL[-1]}'"
@@ -118,6 +123,50 @@ def test_the_members_of_today(deployed: Deployed, organization: Organization) ->
     assert set(deployed.ask(sql).rows) == expected
 
 
+@pytest.mark.parametrize(
+    "name", ["analytics_cost", "analytics_usage", "rate_limits", "spend_limits"]
+)
+def test_every_row_is_as_its_object_has_it(name: str, deployed: Deployed, lake: StoredLake) -> None:
+    table = next(each for each in TABLES if each.name == name)
+    expected = in_files(Path(lake.root), table)
+    assert expected
+    same(deployed.ask(f"SELECT * FROM {name}", microseconds=True).rows, expected)
+
+
+def test_the_cost_by_person_adds_up_to_the_bill_of_every_day(
+    deployed: Deployed, organization: Organization
+) -> None:
+    found = by_day(deployed, "sum(amount_cents), sum(amount_usd)", "analytics_cost")
+    expected = {}
+    for day in FINAL:
+        cents = sum(Decimal(row["amount"]) for row in organization.cost_rows(day))
+        expected[day] = (cents, cents * USD)
+    assert found == {day: row for day, row in expected.items() if row[0]}
+
+
+def test_the_tokens_by_person_add_up_to_those_of_every_day(
+    deployed: Deployed, organization: Organization
+) -> None:
+    found = by_day(deployed, "sum(uncached_input_tokens), sum(output_tokens)", "analytics_usage")
+    assert found == {
+        day: summed(organization.events(day), "uncached_input_tokens", "output_tokens")
+        for day in FINAL
+        if day != QUIET
+    }
+
+
+def test_where_a_federated_actor_comes_from_is_json(deployed: Deployed, lake: StoredLake) -> None:
+    table = next(each for each in TABLES if each.name == "analytics_cost")
+    at = [column.name for column in table.all_columns].index("actor_provider")
+    providers = [row[at] for row in in_files(Path(lake.root), table) if row[at] is not None]
+    found = deployed.ask(
+        "SELECT json_extract_scalar(actor_provider, '$.type'), count(*) FROM analytics_cost "
+        "WHERE actor_provider IS NOT NULL GROUP BY 1"
+    )
+    assert dict(found.rows) == Counter(json.loads(text)["type"] for text in providers)
+    assert len(found.rows) > 1
+
+
 def test_times_to_the_microsecond(deployed: Deployed, organization: Organization) -> None:
     sql = f"SELECT id, created_at FROM api_keys WHERE date = DATE '{TODAY}'"
     found = deployed.ask(sql, microseconds=True)
@@ -138,6 +187,13 @@ def test_the_runs_of_three_mornings(deployed: Deployed) -> None:
 
 
 def test_a_quiet_day_is_an_object_without_rows(deployed: Deployed) -> None:
-    for table in ("usage_report", "cost_report", "claude_code_usage", "claude_code_model_usage"):
+    for table in (
+        "usage_report",
+        "cost_report",
+        "claude_code_usage",
+        "claude_code_model_usage",
+        "analytics_usage",
+        "analytics_cost",
+    ):
         assert deployed.size(table, QUIET)
         assert deployed.ask(f"SELECT * FROM {table} WHERE date = DATE '{QUIET}'").rows == []

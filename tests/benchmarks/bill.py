@@ -2,7 +2,8 @@
 
 Processor time, requests, objects, bytes, log lines and metrics are measured. Waits are computed,
 so that this machine's noise is not in the bill: billed seconds are CPU / share of a core +
-requests to the Admin API x 0.4 s + calls of AWS x 0.03 s.
+requests to the Admin API x 0.4 s, or what the pace of a function makes them wait if that is
+longer, + calls of AWS x 0.03 s.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 
+from anthropic_lake.api.connection import Pace
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.query.catalog import CATALOG
+from anthropic_lake.settings import read_settings
 from tests.aws.embedded import EmbeddedAws
 from tests.benchmarks.cold_start import Deployed, deployed
-from tests.benchmarks.lambda_run import MB_PER_CORE, Account, Invocation
-from tests.benchmarks.measure import LAST_DAY, ROOT, serving
+from tests.benchmarks.lambda_run import LAST_DAY, MB_PER_CORE, Account, Invocation
+from tests.benchmarks.measure import ROOT, serving
 from tests.benchmarks.output import say, table
 from tests.benchmarks.prices import AS_OF, PRICES
 
@@ -78,7 +81,9 @@ def _bill(size: Size, lambda_: Deployed) -> dict[str, float]:
     used: defaultdict[str, float] = defaultdict(float)
     rows = []
     with (
-        serving(days=LOOKBACK_DAYS, groups=size.groups, people=size.people) as api,
+        serving(
+            days=LOOKBACK_DAYS, groups=size.groups, people=size.people, last_day=LAST_DAY
+        ) as api,
         EmbeddedAws() as aws,
     ):
         account = Account(aws, api, lambda_)
@@ -129,8 +134,15 @@ def _heads(asset: Asset, run: Invocation) -> int:
 def _billed(asset: Asset, run: Invocation) -> float:
     """Give the seconds that a run is billed for."""
     calls = _puts(asset, run) + _heads(asset, run) + run.run["days_written"] + 2
-    waits: float = run.run["requests"] * API_SECONDS + calls * AWS_SECONDS
+    waits = _seconds_of(run.run["requests"]) + calls * AWS_SECONDS
     return run.cpu / min(1, asset.function.memory_mb / MB_PER_CORE) + waits
+
+
+def _seconds_of(requests: int) -> float:
+    """Give the seconds that requests to the Admin API take at the pace of a function."""
+    pace = Pace(read_settings({}).share_per_minute(is_backfill=False), clock=lambda: 0.0)
+    waits = [pace.take() for _ in range(requests)]
+    return max(waits[-1], requests * API_SECONDS)
 
 
 def _metrics(log: str) -> int:

@@ -7,19 +7,20 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.aws.embedded import EmbeddedAws
 from tests.aws.runtime import LambdaRuntime
 from tests.benchmarks.cold_start import Deployed
-from tests.benchmarks.measure import KEY, LAST_DAY, Api, WrongResult
+from tests.benchmarks.measure import KEY, Api, WrongResult
 
 MB_PER_CORE = 1769  # Lambda gives one whole core at this memory, and less in proportion
 PERIOD = 20_000  # microseconds over which a share is measured out
 GROUPS = Path("/sys/fs/cgroup")
 BUCKET = "lake"
+LAST_DAY = datetime.now(UTC).date()  # a snapshot of another day is refused
 NOW = f"{LAST_DAY}T12:38:00Z"
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from tests.aws.embedded import EmbeddedAws
 from tests.benchmarks.cold_start import deployed
-from tests.benchmarks.lambda_run import MB_PER_CORE, Account
-from tests.benchmarks.measure import LAST_DAY, serving
+from tests.benchmarks.lambda_run import LAST_DAY, MB_PER_CORE, Account
+from tests.benchmarks.measure import serving
 from tests.benchmarks.output import say, table
 from tests.benchmarks.prices import PRICES
 
@@ -30,7 +30,9 @@ def main(options: Namespace) -> None:
         for asset, size in WORK:
             people = 500 if asset != "usage_report" else 12
             with (
-                serving(days=35, groups=size, people=people, latency_ms=LATENCY_MS) as api,
+                serving(
+                    days=35, groups=size, people=people, latency_ms=LATENCY_MS, last_day=LAST_DAY
+                ) as api,
                 EmbeddedAws() as aws,
             ):
                 account = Account(aws, api, lambda_)

@@ -355,6 +355,27 @@ def test_a_run_without_time_looks_at_no_object(asset: Asset) -> None:
 
 
 @DATED
+def test_a_run_whose_time_ends_within_a_day_keeps_those_before_it(asset: Asset) -> None:
+    """A day may take more minutes than are left when it begins."""
+    world = World(asset, held={HISTORY_START: 1})
+    window = due_window(
+        asset, world.history, world.now, WindowRules(HISTORY_START, LOOKBACK_DAYS, SETTLE)
+    )
+
+    def time_left() -> float:
+        return 0.0 if world.lake.puts else 100.0
+
+    api = talk(world.answer, asset=asset.name, time_left=time_left).api
+    run = Run("1", asset.name, "schedule", world.now)
+    sync(world.job(window, api, run))
+    assert run.status == "partial"
+    assert world.watermark == run.last_synced_date
+    assert run.last_synced_date is not None
+    assert world.sync().status == "succeeded"
+    assert world.watermark == date(2026, 10, 4)
+
+
+@DATED
 def test_a_day_that_is_read_again_for_another_run_counts_once(asset: Asset) -> None:
     """The rest of a backfill begins behind the days that are counted."""
     end = HISTORY_START + 4 * ONE_DAY

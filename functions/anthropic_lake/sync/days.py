@@ -9,6 +9,7 @@ from anthropic_lake.assets import Asset
 from anthropic_lake.errors import (
     BadRequest,
     ContractBroken,
+    DeadlineReached,
     LakeError,
     NotOffered,
     StorageError,
@@ -115,10 +116,18 @@ class _Sync:
             raise self._errors[0]
 
     def _sync_and_settle(self, start: date, end: date) -> bool:
-        """Write and record some days, and return whether there was time for all of them."""
+        """Write and record some days, and return whether there was time for all of them.
+
+        Time may end within a day that takes many requests: the days before it are kept.
+        """
         try:
             is_whole = self._sync_segment(start, end)
             self._admit()  # a run that found nothing to write leaves its row, too
+        except DeadlineReached:
+            self._settle()
+            if not self._job.run.days_written:
+                raise  # the next run would come no further
+            return False
         except BaseException:
             with suppress(LakeError):  # the error of the run matters more
                 self._settle()
