@@ -9,7 +9,18 @@ import importlib.metadata
 from tests.benchmarks.measure import PAIRS, machine
 from tests.benchmarks.output import say
 
-PROGRAMS = ("against_floor", "peer", "growth", "coverage", "cold_start", "memory", "bill", "size")
+PROGRAMS = (
+    "against_floor",
+    "peer",
+    "growth",
+    "analytics",
+    "spread",
+    "coverage",
+    "cold_start",
+    "memory",
+    "bill",
+    "size",
+)
 PACKAGES = ("pyarrow", "msgspec", "requests", "boto3")
 
 

@@ -133,8 +133,8 @@ def _heads(asset: Asset, run: Invocation) -> int:
 
 def _billed(asset: Asset, run: Invocation) -> float:
     """Give the seconds that a run is billed for."""
-    calls = _puts(asset, run) + _heads(asset, run) + int(run.run["days_written"]) + 2
-    waits = _seconds_of(run.run["requests"]) + calls * AWS_SECONDS
+    calls = _puts(asset, run) + _heads(asset, run) + run.run["days_written"] + 2
+    waits: float = _seconds_of(run.run["requests"]) + calls * AWS_SECONDS
     return run.cpu / min(1, asset.function.memory_mb / MB_PER_CORE) + waits
 
 
