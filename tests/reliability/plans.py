@@ -20,10 +20,10 @@ NEEDLE = "Zq7"
 
 EACH_WAY = (
     *("users", "workspace_members", "cost_report", "claude_code_usage"),
-    *("analytics_cost", "rate_limits"),
+    "analytics_cost",
 )
-"""One asset of each way to be read: a list, a list for each workspace, time buckets, days, rows of
-their own time, an own list and one for each workspace."""
+"""One of each way to be read: a list, a list for each workspace, time buckets, days, rows that say
+their time."""
 
 GROUPINGS = (
     ("model,workspace_id", "1d"),
