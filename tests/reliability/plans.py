@@ -8,18 +8,36 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from anthropic_lake.assets import ASSETS
+from anthropic_lake.assets import ASSETS, Asset, Kind
 from tests.reliability.cloud import ERRORS, NETWORK, AwsFault
 from tests.reliability.sandbox import NETWORK_FAULTS
-from tests.simulator import Fault, Lag
+from tests.simulator import Analytics, Fault, Lag, Request
 
 START = date(2026, 11, 18)
 KEYS = tuple(f"sk-ant-admin01-invented-{number}-Zq7" for number in range(4))
 NEEDLE = "Zq7"
 """In every admin key of a plan, and in nothing else that the simulator says."""
 
-EACH_WAY = ("users", "workspace_members", "rate_limits", "cost_report", "claude_code_usage")
-"""One asset of each way to be read: a list, a list for each workspace, both, time buckets, days."""
+EACH_WAY = (
+    *("users", "workspace_members", "cost_report", "claude_code_usage"),
+    "analytics_cost",
+)
+"""One of each way to be read: a list, a list for each workspace, time buckets, days, rows that say
+their time."""
+
+GROUPINGS = (
+    ("model,workspace_id", "1d"),
+    ("actor,api_key_id,workspace_id,model,product", "1d"),
+    ("actor,product", "1d"),
+    ("actor_type,model", "1h"),
+)
+"""What the settings may ask the analytics for."""
+
+AT_THE_FLOOR = date(2026, 1, 6)
+"""A start shortly after the first day that the analytics have."""
+
+BEFORE_THE_FLOOR = 40
+"""As many days of history as begin before that day."""
 
 _HOURS = ((6, 0, 0), (0, 30, 0), (12, 0, 0), (23, 59, 59))
 _WAITS = (0.5, 3, 20, 24, 24, 48)
@@ -81,8 +99,10 @@ class Change:
     """Something changes.
 
     Args:
-        what: `restate`, `clear` or `restore` (a day), `user`, `rotate`, `rotate secret`,
-            `history start`, or `version 0.1.0`: the lake is as that version would have left it.
+        what: `restate`, `clear` or `restore` (a day), `user` (who comes; limits change, too),
+            `rotate`, `rotate secret`, `history start`, `grouping` (of the analytics, to the next
+            one), `not offered 404`, `not offered 403`, `offered`, or `version 0.1.0`: the lake is
+            as that version would have left it.
         days: Days ago; for a history start, days after the usual one.
     """
 
@@ -121,7 +141,8 @@ class Plan:
         asset: Name of the asset.
         start: When it begins, UTC.
         lookback: Days that a scheduled run reads again.
-        page_size: Time buckets or records in a page of the API.
+        page_size: Time buckets or records in a page of the API; of the analytics' rows eight times
+            as many.
         open_day: What the API says to an end in the future.
         history_days: How many days before the first one history starts.
         says_time: Whether the API's answers say the time.
@@ -129,6 +150,11 @@ class Plan:
         absent: What S3 says of an object that is not there: 404, or 403 without ListBucket.
         chooses_prefix: Whether the settings say where the watermarks are.
         lag: How far reports are behind while faults happen.
+        base: The day on which it begins.
+        per_minute: Requests a minute that the settings allow.
+        grouping: Which of GROUPINGS the settings ask for at first.
+        analytics: How the analytics answer while faults happen.
+        meanwhile: What changes before a request is answered, by its number.
         steps: What happens, in order.
         api: Faults of the API, by the names in API_FAULTS.
         network: Faults on the way to it, by the number of the request.
@@ -148,6 +174,11 @@ class Plan:
     absent: int = 404
     chooses_prefix: bool = True
     lag: Lag | None = None
+    base: date = START
+    per_minute: int = 60
+    grouping: int = 0
+    analytics: Analytics = field(default_factory=Analytics)
+    meanwhile: dict[int, Change] = field(default_factory=dict)
     api: list[tuple[str, Json]] = field(default_factory=list)
     network: dict[int, str] = field(default_factory=dict)
     aws: list[AwsFault] = field(default_factory=list)
@@ -186,7 +217,67 @@ def draw(seed: int) -> Plan:
     count = rng.choice((0, 0, 1, 2))
     plan.network = {rng.randrange(1, 15): rng.choice(NETWORK_FAULTS) for _ in range(count)}
     plan.aws = [_aws_fault(rng) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
+    asset = ASSETS[plan.asset]
+    if asset.offered_to_some:
+        _withhold(rng, plan)
+    if asset.kind is Kind.TIMED_ROWS:
+        _let_analytics_vary(rng, plan)
+    if asset.kind in (Kind.DAYS, Kind.TIMED_ROWS) and rng.random() < 0.06:
+        _hurry(rng, plan)
     return plan
+
+
+def _withhold(rng: random.Random, plan: Plan) -> None:
+    """Let the organization lose the asset between runs, and perhaps get it back."""
+    if rng.random() < 0.3:
+        for what in (rng.choice(("not offered 404", "not offered 403")), "offered"):
+            plan.steps.insert(rng.randrange(len(plan.steps) + 1), Change(what))
+
+
+def _let_analytics_vary(rng: random.Random, plan: Plan) -> None:
+    """Draw what only the analytics have."""
+    plan.grouping = rng.choice((0, 0, 1, 2, 3))
+    plan.lag = plan.lag and Lag(plan.lag.days, is_refused=True)
+    plan.analytics = _analytics(rng)
+    if rng.random() < 0.2:
+        plan.steps.insert(rng.randrange(len(plan.steps) + 1), Change("grouping"))
+        plan.lookback = 30
+    if rng.random() < 0.3 and not any(isinstance(step, Overlap) for step in plan.steps):
+        what = rng.choice(("restate", "restate", "clear", "restore", "not offered 404", "offered"))
+        plan.meanwhile = {rng.randrange(2, 16): Change(what, rng.randrange(5))}
+        plan.lookback = 30
+    if rng.random() < 0.15:
+        plan.base = AT_THE_FLOOR
+        plan.start = datetime.combine(plan.base, plan.start.time(), UTC)
+        plan.history_days = rng.choice((4, BEFORE_THE_FLOOR))
+    if rng.random() < 0.01:
+        plan.steps += [Invoke(), Wait(24 * 400), _invoke(rng)]  # the API has lost days meanwhile
+
+
+def _analytics(rng: random.Random) -> Analytics:
+    """How the pair answers; where it does not say how fresh it is, it is fresh enough."""
+    behind, says = timedelta(), rng.random() < 0.8
+    if rng.random() < 0.4:
+        behind = timedelta(days=rng.randrange(7), hours=rng.choice((0, 3, 16)))
+    return Analytics(
+        has_more=rng.random() < 0.7,
+        last_page=rng.choice((None, "")),
+        refreshed_ago=behind if says else timedelta(hours=1),
+        says_refreshed=says,
+        cursor_pages=rng.randrange(1, 6) if rng.random() < 0.15 else None,
+    )
+
+
+def _hurry(rng: random.Random, plan: Plan) -> None:
+    """Let runs have no time for the whole lookback, day after day, while days are restated."""
+    plan.per_minute = rng.choice((6, 12, 20))
+    plan.page_size, plan.lookback, plan.history_days = 1000, 30, rng.choice((4, 40, 40))
+    plan.meanwhile = {}
+    plan.steps = [Invoke()]
+    for _ in range(rng.randrange(8, 15)):
+        plan.steps += [Wait(24), Invoke(remaining=rng.uniform(90, 220), warm=True)]
+        if rng.random() < 0.3:
+            plan.steps.append(Change(rng.choice(("restate", "clear")), rng.randrange(12)))
 
 
 def _changes_while_held(step: Step) -> bool:
@@ -295,6 +386,15 @@ def _twice(page: Json) -> bytes:
     return (text[:-1] + ', "data": [], "id": "other"' + text[-1:]).encode()
 
 
+def _is_later_page(request: Request) -> bool:
+    return "page" in request.query or "after_id" in request.query
+
+
+def _backwards(page: Json) -> Json:
+    return page | {"data": page["data"][::-1]}
+
+
+_BETAS = sorted({asset.beta for asset in ASSETS.values() if asset.beta})
 _DATE = "Wed, 18 Nov 2026 06:00:{:02} GMT"
 
 API_FAULTS: dict[str, Callable[[Json], Fault]] = {
@@ -313,6 +413,9 @@ API_FAULTS: dict[str, Callable[[Json], Fault]] = {
         status=429, headers={"retry-after": _DATE.format(30), "date": _DATE.format(10)}, **given
     ),
     "429 after nonsense": _too_many("nan"),
+    "429 after 1500 ms": lambda given: Fault(
+        status=429, headers={"retry-after-ms": "1500", "retry-after": "900"}, **given
+    ),
     "429": _too_many(None),
     "429 spend cap": lambda given: Fault.spend_cap(**given),
     "400": _status(400, message=_GOSSIP),
@@ -320,11 +423,16 @@ API_FAULTS: dict[str, Callable[[Json], Fault]] = {
     "402": _status(402),
     "403": _status(403, message=_GOSSIP),
     "404": _status(404),
+    "408": _status(408),
+    "409 that may pass": _status(409, headers={"x-should-retry": "true"}),
+    "500 that does not pass": _status(500, headers={"x-should-retry": "false"}),
     "410": _status(410),
+    "an expired cursor": lambda given: Fault(match=_is_later_page, status=410, **given),
+    "403 of the betas": _status(403, message=f"No access to {', '.join(_BETAS)}."),
     "413 with HTML": _kind("html", status=413),
     "redirect": _status(302, headers={"location": "http://127.0.0.1:1/"}),
     "a token refused": lambda given: Fault(
-        match=lambda request: "page" in request.query or "after_id" in request.query,
+        match=_is_later_page,
         status=400,
         message="page: Invalid page token",
         **given,
@@ -346,8 +454,17 @@ API_FAULTS: dict[str, Callable[[Json], Fault]] = {
     "no data": _edit(lambda page: {"data": None, "has_more": False}),
     "a list": _edit(lambda page: b"[]"),
     "not JSON": _edit(lambda page: b"\xff\x00"),
+    "rows backwards": _edit(_backwards),
+    "refreshed at nonsense": _edit(lambda page: page | {"data_refreshed_at": "yesterday"}),
     "a record twice": lambda given: Fault.duplicate(**given),
     "a record twice, changed": lambda given: Fault.duplicate({"badge": 1}, **given),
 }
-OF_SNAPSHOTS = {"a record twice", "a record twice, changed"}
-"""Of a report, equal rows are two rows."""
+_OF_SNAPSHOTS = {"a record twice", "a record twice, changed"}
+_OF_TIMED_ROWS = {"rows backwards", "refreshed at nonsense"}
+
+
+def can_happen(fault: str, asset: Asset) -> bool:
+    """Whether a fault is one of an asset: of a report, equal rows are two rows."""
+    if fault in _OF_TIMED_ROWS:
+        return asset.kind is Kind.TIMED_ROWS
+    return fault not in _OF_SNAPSHOTS or not asset.kind.dated

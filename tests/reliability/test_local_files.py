@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import StorageError
 from anthropic_lake.lake.local import LocalLake, LocalState
 from anthropic_lake.lake.objects import ANYTHING
@@ -78,7 +79,13 @@ def _ledger(lake: Path) -> dict[date, str]:
     return {entry["day"]: entry["digest"] for entry in entries}
 
 
-@pytest.mark.parametrize("asset", ["cost_report", "users"])
+@pytest.mark.parametrize(
+    "asset",
+    [
+        *("cost_report", "users"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("analytics_cost", "rate_limits")),
+    ],
+)
 def test_sigkill_at_every_effect_on_a_file_leaves_whole_files(
     asset: str, victims: Victims, tmp_path: Path
 ) -> None:
@@ -96,7 +103,7 @@ def test_sigkill_at_every_effect_on_a_file_leaves_whole_files(
         assert _ledger(lake).items() <= ledger.items()
         assert _ledger(lake).keys() <= dates
         stands = Watermarks(LocalState(lake)).last(asset)
-        if stands and asset == "cost_report":
+        if stands and ASSETS[asset].kind.dated:
             assert {date(2026, 11, day) for day in range(18, stands.day + 1)} <= _ledger(
                 lake
             ).keys()

@@ -6,16 +6,17 @@ import io
 import itertools
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from anthropic_lake.assets import ASSETS, Asset, Kind
 from anthropic_lake.errors import LakeError, Refused, SettingsError, Terminated
 from anthropic_lake.lake.layout import DIGEST, MANIFEST, object_key
 from anthropic_lake.schema.table import Table
@@ -25,14 +26,14 @@ from tests.reliability.clock import Clock
 from tests.reliability.cloud import BUCKET, Cloud, Stored
 from tests.reliability.plans import (
     API_FAULTS,
+    GROUPINGS,
     KEYS,
     NEEDLE,
-    OF_SNAPSHOTS,
-    START,
     Change,
     Invoke,
     Plan,
     Stranger,
+    can_happen,
 )
 from tests.reliability.sandbox import (
     DEFAULT_PREFIX,
@@ -45,11 +46,11 @@ from tests.simulator import AdminApiServer, Fault, Organization
 from tests.simulator import Request as Asked
 
 DAY = timedelta(days=1)
-FIRST_USE = START - 4 * DAY
-"""Nothing was used before, and nothing that was is ever restated."""
-
-PER_MINUTE = 60
 BURST = 10
+_ROWS_A_BUCKET = 8  # of the analytics, in a page of as many time buckets or records
+_WEEK = timedelta(days=7)
+_TOO_OLD = "were last read more than"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _SLOW_AWS = 15.0
 _FINAL = {400, 402, 403, 404, 410, 413, 302}
 _MOST_ATTEMPTS = 9
@@ -59,6 +60,8 @@ _PATHS = {  # of the reports that may lag
     "usage_report": "usage_report/messages",
     "cost_report": "cost_report",
     "claude_code_usage": "usage_report/claude_code",
+    "analytics_usage": "analytics/usage",
+    "analytics_cost": "analytics/cost",
 }
 
 Ledger = dict[date, dict[str, Any]]
@@ -74,6 +77,7 @@ class Api(AdminApiServer):
         self.final: set[int] = set()
         self.unheard: set[int] = set()
         self.happened: Counter[str] = Counter()
+        self.meanwhile: Callable[[int], None] = lambda _number: None
         self._page_size = page_size
         self._names: dict[int, str] = {}
 
@@ -85,13 +89,14 @@ class Api(AdminApiServer):
         self._previous.clear()
 
     def _claim(self, request: Asked) -> Fault:
+        self.meanwhile(len(self.requests))
         if "limit" in request.query:
             asked = int(request.query["limit"][0])
             request.query["limit"] = [str(min(self._page_size, asked))]
         fault = super()._claim(request)
         if name := self._names.get(id(fault)):
             self.happened[f"api: {name}"] += 1
-        if fault.details:  # the spend cap
+        if fault.details or fault.headers.get("x-should-retry") == "false":
             self.final.add(id(request))
         if fault.kind in _UNHEARD:
             self.unheard.add(id(request))
@@ -111,9 +116,12 @@ class World:
         self.api_now = plan.start
         self.seed = plan.seed % 16
         self.organization = Organization.invent(
-            seed=self.seed, today=START + 8 * DAY, days=13, people=3, workspaces=2
+            seed=self.seed, today=plan.base + 8 * DAY, days=13, people=3, workspaces=2
         )
+        self.first_use = plan.base - 4 * DAY  # nothing before is ever used or restated
+        self.grouping = plan.grouping
         self.api = self._api(self.organization, names_organization=plan.names_organization)
+        self.api.meanwhile = self._meanwhile
         self.foreign: Api | None = None
         self.happened: Counter[str] = Counter()
         self.violations: list[str] = []
@@ -127,9 +135,10 @@ class World:
             faults=list(plan.aws),
         )
         self.network = Network(dict(plan.network), self._count)
-        self.history_start = self.usual_start = START - plan.history_days * DAY
+        self.history_start = self.usual_start = plan.base - plan.history_days * DAY
         self.prefix = "/stack" if plan.chooses_prefix else DEFAULT_PREFIX
-        self.asset = self.settings.asset(plan.asset)
+        self.groupings: dict[tuple[str, str], Asset] = {}
+        self.asset = self._grouped()
         self.tables = {table.name: table for table in self.asset.tables}
         self.sandboxes: list[Sandbox] = []
         self._versions: defaultdict[tuple[str, date], set[truth.Rows]] = defaultdict(set)
@@ -139,17 +148,20 @@ class World:
         self._ledger_before: dict[str, Ledger] = {}
         self._manifest: dict[str, Any] | None = None
         self._people = 0
+        self.reached = _NEVER  # until when the API's data has ever reached
         for name, given in plan.api:
-            if name in OF_SNAPSHOTS and self.asset.kind.dated:
-                continue
-            self.api.plan(name, API_FAULTS[name](dict(given)))
-        if plan.lag is not None and (plan.lag.is_refused or plan.asset != "claude_code_usage"):
+            if can_happen(name, self.asset):
+                self.api.plan(name, API_FAULTS[name](dict(given)))
+        self.api.answers.analytics = replace(plan.analytics)
+        # Days of which no time bucket tells that they are not there: nobody can know.
+        if plan.lag is not None and (plan.lag.is_refused or self.asset.time_buckets):
             self.api.answers.lags = {_PATHS.get(plan.asset, "?"): plan.lag}
 
     def _api(self, organization: Organization, *, names_organization: bool) -> Api:
+        timed = ASSETS[self.plan.asset].kind is Kind.TIMED_ROWS
         api = Api(
             organization,
-            self.plan.page_size,
+            self.plan.page_size * (_ROWS_A_BUCKET if timed else 1),
             key=KEYS[0],
             now=lambda: self.api_now,
             future_ending_at=self.plan.open_day,
@@ -177,15 +189,25 @@ class World:
     @property
     def settings(self) -> Settings:
         """The settings of a process that starts now."""
+        group_by, width = GROUPINGS[self.grouping]
         return read_settings(
             {
+                "ANALYTICS_GROUP_BY": group_by,
+                "ANALYTICS_BUCKET_WIDTH": width,
                 "HISTORY_START": self.history_start.isoformat(),
                 "LOOKBACK_DAYS": str(self.plan.lookback),
-                "REQUESTS_PER_MINUTE": str(PER_MINUTE),
+                "REQUESTS_PER_MINUTE": str(self.plan.per_minute),
                 "ANTHROPIC_BASE_URL": self.api.url,
                 "STATE_PREFIX": "/stack" if self.plan.chooses_prefix else "",
             }
         )
+
+    def _grouped(self) -> Asset:
+        """The asset as it is asked for from now on."""
+        asset = self.settings.asset(self.plan.asset)
+        by = asset.time_buckets
+        self.groupings[(by.grouped_by, by.width) if by else ("", "")] = asset
+        return asset
 
     def sandbox(self, *, warm: bool = False, skew: timedelta = timedelta()) -> Sandbox:
         """A process, the last one when it is warm and lives."""
@@ -202,7 +224,7 @@ class World:
         intended = {"late": -DAY, "replay": -20 * DAY, "future": 2 * DAY}
         intervals = {
             "interval": (now.date() - 3 * DAY, now.date() + DAY),
-            "island": (START - 120 * DAY, START - 118 * DAY),
+            "island": (self.plan.base - 120 * DAY, self.plan.base - 118 * DAY),
             "before": (first - 3 * DAY, first),
         }
         if invoke.trigger == "manual":
@@ -216,28 +238,51 @@ class World:
     def change(self, change: Change) -> None:
         """Let something be otherwise from now on."""
         self.remember()
-        day = max(FIRST_USE, self.clock.now().date() - change.days * DAY)
-        match change.what:
-            case "restate":
-                self.organization.restate(day, 3)
-            case "clear":
-                self.organization.clear_day(day)
-            case "restore":
-                self.organization.restore(day)
-            case "user":
-                self._people += 1
-                newcomer = {**self.organization.users[0], "id": f"user_new{self._people}"}
-                self.organization.users.insert(1, newcomer)
-            case "rotate":
-                self.rotate(both=True)
-            case "rotate secret":  # the API takes the new key only later
-                self.rotate(both=False)
-            case "history start":
-                self.history_start = self.usual_start + change.days * DAY
-            case "version 0.1.0":
-                self._forget_what_0_1_0_did_not_know()
+        day = max(self.first_use, self.clock.now().date() - change.days * DAY)
+        changes: dict[str, Callable[[], object]] = {
+            "restate": lambda: self.organization.restate(day, 3),
+            "clear": lambda: self.organization.clear_day(day),
+            "restore": lambda: self.organization.restore(day),
+            "user": self._let_somebody_come,
+            "rotate": lambda: self.rotate(both=True),
+            "rotate secret": lambda: self.rotate(both=False),  # the API takes the new key later
+            "history start": lambda: self._move_history_start(change.days),
+            "grouping": self._group_otherwise,
+            "not offered 404": lambda: self._withhold(404),
+            "not offered 403": lambda: self._withhold(403),
+            "offered": self.api.answers.not_offered.clear,
+            "version 0.1.0": self._forget_what_0_1_0_did_not_know,
+        }
+        changes[change.what]()
         self.happened[f"change: {change.what}"] += 1
         self.remember()
+
+    def _let_somebody_come(self) -> None:
+        """Add a user, and change one record of each list of limits: no walk mixes two versions."""
+        self._people += 1
+        newcomer = {**self.organization.users[0], "id": f"user_new{self._people}"}
+        self.organization.users.insert(1, newcomer)
+        limit = self.organization.spend_limits[0]
+        self.organization.spend_limits[0] = limit | {"amount": str(1000 * self._people)}
+        overrides = next(iter(self.organization.rate_limit_overrides.values()))
+        limiters = next(iter(overrides.values()))
+        limiters[next(iter(limiters))] += 1
+
+    def _move_history_start(self, days: int) -> None:
+        self.history_start = self.usual_start + days * DAY
+
+    def _group_otherwise(self) -> None:
+        self.grouping = (self.grouping + 1) % len(GROUPINGS)
+        self.asset = self._grouped()
+
+    def _withhold(self, status: int) -> None:
+        """Let the organization not have the asset's endpoint."""
+        self.api.answers.not_offered[self.asset.path.removeprefix("/v1/")] = status
+
+    def _meanwhile(self, number: int) -> None:
+        """Let happen what the plan has for a request before it is answered."""
+        if change := self.plan.meanwhile.get(number):
+            self.change(change)
 
     def _forget_what_0_1_0_did_not_know(self) -> None:
         """Leave objects and watermarks: neither manifest nor ledger nor progress."""
@@ -262,7 +307,8 @@ class World:
         settings, bucket = self.settings, "other"
         if stranger.kind != "lake":
             if self.foreign is None:
-                organization = Organization.invent(seed=99, today=START, days=3, people=1)
+                today = self.plan.base
+                organization = Organization.invent(seed=99, today=today, days=3, people=1)
                 self.foreign = self._api(organization, names_organization=True)
             self.foreign.key = self.cloud.secret
             self.foreign.names_organization = "unnamed" not in stranger.kind
@@ -286,6 +332,11 @@ class World:
         """From now on everything works, and the settings ask for what is possible."""
         self.api.faults.clear()
         self.api.answers.lags.clear()
+        self.api.answers.not_offered.clear()
+        self.api.meanwhile = lambda _number: None
+        analytics = self.api.answers.analytics
+        analytics.cursor_pages = None
+        analytics.refreshed_ago = min(analytics.refreshed_ago, timedelta(hours=4))
         self.api.forget_walks()
         self.cloud.faults.clear()
         self.network.faults.clear()
@@ -297,27 +348,48 @@ class World:
     def remember(self) -> None:
         """Note every version that a day has now."""
         self.api_now = self.clock.now()
-        for day in _days(FIRST_USE, self.api_now.date() + DAY):
-            for table in self.tables.values():
-                rows = self.expected(table, day)
+        self.reached = max(self.reached, self.known_reach)
+        for day in _days(self.first_use, min(self.api_now, self.reached).date() + DAY):
+            for asset, table in itertools.product(self.groupings.values(), self.tables.values()):
+                rows = self.expected(table, day, asset)
                 self._versions[table.name, day].add(rows)
-                if not self.asset.kind.dated or truth.whole(self.asset, day, self.api_now):
+                if not asset.kind.dated or truth.whole(asset, day, self.data_now):
                     self._whole[table.name, day].add(rows)
 
-    def expected(self, table: Table, day: date) -> truth.Rows:
-        """What the API holds of a day now."""
-        now = self.api_now
-        if self.asset.kind.dated and day < FIRST_USE:
+    @property
+    def data_now(self) -> datetime:
+        """The moment of which the API's reports tell now."""
+        timed = self.asset.kind is Kind.TIMED_ROWS
+        return self.api_now - (self.api.answers.analytics.refreshed_ago if timed else timedelta())
+
+    @property
+    def known_reach(self) -> datetime:
+        """Until when the API says that it has data; without a word, there is no bound."""
+        said = self.asset.kind is Kind.TIMED_ROWS and self.api.answers.analytics.says_refreshed
+        return self.data_now if said else datetime.max.replace(tzinfo=UTC)
+
+    def expected(self, table: Table, day: date, asset: Asset | None = None) -> truth.Rows:
+        """What the API holds of a day now, grouped as it is asked for now or as another asset."""
+        asset, now = asset or self.asset, self.data_now
+        if asset.kind.dated and day < self.first_use:
             return ()
+        by = asset.time_buckets
+        question = (
+            table.name,
+            day,
+            self.organization.revisions[day],
+            by and (by.group_by, by.width),
+        )
         mark: tuple[object, ...] = (
-            (table.name, day, self.organization.revisions[day], None)
-            if self.asset.kind.dated and truth.whole(self.asset, day, now)
-            else (table.name, day, self.organization.revisions[day], now, self._people)
+            (*question, None)
+            if asset.kind.dated and truth.whole(asset, day, now)
+            else (*question, now, self._people)
         )
         untouched = not self.organization.revisions[day] and mark[-1] is None
-        known, mark = (_UNTOUCHED, (self.seed, *mark)) if untouched else (self._truths, mark)
+        own = (self.seed, self.plan.base)
+        known, mark = (_UNTOUCHED, (*own, *mark)) if untouched else (self._truths, mark)
         if mark not in known:
-            known[mark] = truth.rows(self.asset, table, self.organization, day, now)
+            known[mark] = truth.rows(asset, table, self.organization, day, now)
         return known[mark]
 
     # --- what is in the account
@@ -346,6 +418,10 @@ class World:
             if folder.removeprefix("asset=") in self.tables
         }
 
+    def has_progress(self) -> bool:
+        """Whether a run has left a snapshot unfinished, of which the next one keeps what it has."""
+        return any(key.startswith("_progress/") for key in self.cloud.objects)
+
     def row(self, outcome: Outcome) -> dict[str, Any] | None:
         """The row of a run in sync_runs."""
         found = self.cloud.objects.get(_row_key(outcome))
@@ -372,9 +448,8 @@ class World:
         elif key == MANIFEST:
             self._check_manifest(json.loads(stored.body))
         elif key == f"_progress/{self.asset.name}.parquet":
-            self._check_version(
-                self.asset.name, None, truth.stored(self.asset.tables[0], stored.body)
-            )
+            rows = truth.stored(self.asset.tables[0], stored.body)
+            self._check_version(self.asset.name, None, rows)
         else:
             folder, partition, name = key.split("/")
             table, day = folder.removeprefix("asset="), date.fromisoformat(partition[5:])
@@ -404,19 +479,40 @@ class World:
         rows = truth.stored(self.tables[table], stored.body)
         if table == self.asset.tables[0].name:
             self._put[day, stored.metadata[DIGEST]] = rows
+        if _midnight(day) >= self.reached:
+            self.say(f"{table} {day} was put, and the API has data until {self.reached} only")
         self._check_version(table, day, rows)
 
     def _check_version(self, table: str, day: date | None, rows: truth.Rows) -> None:
         """Rows are what a day has been; of a snapshot, what some day has been."""
         if self.asset.kind.dated and day is not None:
-            versions = self._versions[table, day] if day >= FIRST_USE else {()}
+            versions = self._versions[table, day] if day >= self.first_use else {()}
         else:
             versions = {
                 v for (name, _), found in self._versions.items() if name == table for v in found
             }
-        lacking = self.asset.fan_out and any(_lacks_workspaces(rows, v) for v in versions)
-        if rows not in versions and not lacking:
+        if rows not in versions and not any(self._may_lack(rows, v, day) for v in versions):
             self.say(f"{table} {day or ''} holds no version that the day has had")
+
+    def _may_lack(self, rows: truth.Rows, version: truth.Rows, day: date | None) -> bool:
+        """Whether rows are a version but for whole workspaces.
+
+        Of a snapshot these are workspaces whose lists were refused; of an unfinished one any.
+        """
+        if self.asset.fan_out is None:
+            return False
+        held = {row[0] for row in rows}
+        if tuple(row for row in version if row[0] in held) != rows:
+            return False
+        return day is None or {row[0] for row in version} - held <= self._refused_workspaces()
+
+    def _refused_workspaces(self) -> set[str]:
+        """The workspaces whose lists the API has ever refused."""
+        return {
+            request.path.split("/")[4]
+            for request in self.api.requests
+            if request.status in (400, 404) and "/workspaces/" in request.path
+        }
 
     def _check_ledger(self, key: str, stored: Stored) -> None:
         """A month's entries are of objects that were put, and no day is forgotten."""
@@ -444,7 +540,7 @@ class World:
     def _is_whole(self, table: Table, day: date, rows: truth.Rows) -> bool:
         """Whether rows are a version of the whole of a day."""
         if self.asset.kind.dated:
-            return rows in self._whole[table.name, day] if day >= FIRST_USE else rows == ()
+            return rows in self._whole[table.name, day] if day >= self.first_use else rows == ()
         return True
 
     def _moved(self, name: str, value: str) -> None:
@@ -467,8 +563,10 @@ class World:
 
     def _check_history(self, first: date, last: date) -> None:
         dated = self.asset.kind.dated  # of a snapshot, days that nobody read are not missing
-        if dated and first > last:
+        if dated and first > last and last + DAY >= self._floor():
             self.say(f"history begins at {first} and ends at {last}")
+        if _midnight(last) + DAY > self.reached and dated:
+            self.say(f"the watermark {last} is past what the API has: {self.reached}")
         if last > (self.clock.now() + _LARGEST_SKEW).date():
             self.say(f"the watermark {last} is in the future")
         ledger = self.ledger()
@@ -478,6 +576,12 @@ class World:
             entry = ledger.get(day)
             if entry is None or not entry["is_final"] or (dated and not entry["in_history"]):
                 self.say(f"the watermark {last} is ahead of the ledger: {day}, {entry}")
+
+    def _floor(self) -> date:
+        """The first day that can be asked for."""
+        if self.asset.kind is not Kind.TIMED_ROWS:
+            return date.min
+        return max(date(2026, 1, 1), self.clock.now().date() - 364 * DAY)
 
     def _check_complete(self, table: Table, day: date, last: date) -> None:
         rows = self.rows(table, day)
@@ -509,7 +613,7 @@ class World:
             self._check_end(outcome, slack=_SLOW_AWS * (self._slow() - slow), alone=alone)
             self._check_row(outcome, asked=len(requests))
             self._check_silence(outcome)
-            _check_pace(self, sandbox.requested)
+            _check_pace(self, sandbox.requested, self.plan.per_minute)
         self._check_rows(before, outcomes)
         if alone:
             (outcome,), (sandbox,) = outcomes, sandboxes
@@ -517,6 +621,10 @@ class World:
             self._check_refusal(before, outcome, sandbox, answered=answered)
             if invoke is not None and faults == self.happened + self.api.happened:
                 self._check_start(outcome, invoke, *history)
+            if invoke is not None:
+                self._check_lookback(outcome, invoke, history[1])
+            if outcome.run.status == "unavailable":
+                self._check_unavailable(before, outcome, requests)
             if "body time-out" not in self.plan.network.values():
                 self._check_retries(requests)
 
@@ -530,7 +638,7 @@ class World:
             return
         if error is not None and not isinstance(error, LakeError):
             self.say(f"an error without a name: {outcome.trace}")
-        well = {"succeeded", "partial"} | ({"unavailable"} if self.asset.offered_to_some else set())
+        well = ("succeeded", "partial", *["unavailable"] * self.asset.offered_to_some)
         if error is None and outcome.run.status not in well:
             self.say(f"a run that is {outcome.run.status} did not raise")
         if alone and outcome.left < -slack:
@@ -583,6 +691,45 @@ class World:
         if wrong_clock or isinstance(outcome.error, Refused):
             self._check_untouched(before, outcome, but_row=True)
 
+    def _check_unavailable(
+        self, before: dict[str, str], outcome: Outcome, requests: Sequence[Asked]
+    ) -> None:
+        """A run of what is not offered leaves its row, and in a new lake whose it is."""
+        if not any(request.status in (403, 404) for request in requests):
+            self.say("nothing was refused, and the run says that it is not offered")
+        allowed = {f"s3://{BUCKET}/{_row_key(outcome)}"}
+        changed = self._changed(before) - allowed
+        if f"s3://{BUCKET}/{MANIFEST}" not in before:
+            changed = {name for name in changed if not self._is_adoption(name)}
+        if not outcome.run.organization_id:
+            changed -= {f"s3://{BUCKET}/{MANIFEST}"}
+        if changed:
+            self.say(f"{sorted(changed)} was written by a run of what is not offered")
+
+    def _is_adoption(self, name: str) -> bool:
+        """Whether something is written once in a lake that nobody owned: nothing of its days."""
+        owned = {f"s3://{BUCKET}/{MANIFEST}", f"{self.prefix}/lake_id"}
+        first = f"{self.prefix}/{self.asset.name}/first_synced_date"
+        return name in owned or name == first or "/asset=sync_days/" in name
+
+    def _check_lookback(self, outcome: Outcome, invoke: Invoke, last: date | None) -> None:
+        """Each day of the lookback was read within a week, or the summary says that it was not."""
+        run, first = outcome.run, self.history[0]
+        due = invoke.trigger in ("schedule", "manual") and not invoke.skew_hours
+        if not due or not self.asset.kind.dated or run.status != "succeeded":
+            return
+        if last is None or first is None or run.lag_days:
+            return
+        lookback = max(first, self._floor(), run.started_at.date() - self.plan.lookback * DAY)
+        assert run.interval_start
+        if lookback <= last < run.interval_start:
+            self.happened["a lookback is spread"] += 1
+        said = any(_TOO_OLD in text or "Latest available" in text for text in run.warnings)
+        ledger = self.ledger()
+        for day in () if said else _days(lookback, min(last, run.started_at.date() - DAY)):
+            if day not in ledger or run.started_at - ledger[day]["last_read_at"] > _WEEK:
+                self.say(f"{day} of the lookback was not read for a week, and nobody says so")
+
     def _check_start(
         self, outcome: Outcome, invoke: Invoke, first: date | None, last: date | None
     ) -> None:
@@ -595,7 +742,7 @@ class World:
             if not isinstance(outcome.error, SettingsError):
                 self.say(f"a history start of {wanted} after {last} gave {outcome.error!r}")
         elif outcome.error is None and outcome.run.status == "succeeded":
-            first = self.history[0]
+            first, wanted = self.history[0], max(wanted, self._floor())
             named = any(str(wanted) in warning for warning in outcome.run.warnings)
             if first is not None and wanted < first and not named:
                 self.say(f"the days {wanted} to {first} are neither read nor named")
@@ -642,9 +789,13 @@ class World:
         first, last = self.history
         assert first
         ledger = self.ledger()
+        assert outcome.run.interval_start
         for day in _days(first if self.asset.kind.dated else today, today):
             for table in self.tables.values():
-                self._check_day(table, day, outcome.run.warnings)
+                asset = self.asset
+                if day < outcome.run.interval_start and asset.time_buckets:
+                    asset = self.groupings[ledger[day]["grouped_by"], ledger[day]["bucket_width"]]
+                self._check_day(table, day, outcome.run.warnings, asset)
             self._check_entry_of(day, ledger.get(day))
         expected = today - DAY if self.asset.kind.dated else today
         if last != expected:
@@ -659,8 +810,14 @@ class World:
             for table in self.tables.values():
                 self._check_day(table, day)
 
-    def _check_day(self, table: Table, day: date, warnings: Sequence[str] = ()) -> None:
-        expected, found = self.expected(table, day), self.rows(table, day)
+    def _check_day(
+        self,
+        table: Table,
+        day: date,
+        warnings: Sequence[str] = (),
+        asset: Asset | None = None,
+    ) -> None:
+        expected, found = self.expected(table, day, asset), self.rows(table, day)
         open_day = self.asset.kind.dated and day == self.api_now.date()
         if open_day and self.plan.open_day == "refuse" and self.asset.time_buckets:
             return  # the API says no to it, so the lake need not have it
@@ -668,7 +825,7 @@ class World:
             return
         if self.asset.fan_out:
             left_out = " ".join(text for text in warnings if "is left out" in text)
-            expected = tuple(row for row in expected if not row[0] or row[0] not in left_out)
+            expected = tuple(row for row in expected if row[0] is None or row[0] not in left_out)
         if found != expected:
             have = "nothing" if found is None else f"{len(found)} rows"
             self.say(f"{table.name} {day}: {have} in the lake, {len(expected)} rows in the API")
@@ -690,6 +847,10 @@ def _row_key(outcome: Outcome) -> str:
     return object_key("sync_runs", outcome.run.started_at.date(), outcome.run.run_id)
 
 
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def _days(start: date, end: date) -> Iterator[date]:
     while start <= end:
         yield start
@@ -703,19 +864,13 @@ def _entries(body: bytes) -> Ledger:
     return {row["day"]: row for row in rows}
 
 
-def _lacks_workspaces(rows: truth.Rows, version: truth.Rows) -> bool:
-    """Whether rows are a version without some workspaces, which the API said were gone."""
-    held = {row[0] for row in rows}
-    return tuple(row for row in version if row[0] in held) == rows
-
-
-def _check_pace(world: World, requested: Sequence[float]) -> None:
+def _check_pace(world: World, requested: Sequence[float], per_minute: int) -> None:
     """Never more than a burst, and the pace after it."""
-    interval = 60 / PER_MINUTE
+    interval, burst = 60 / per_minute, min(BURST, per_minute // 3)
     for number, end in enumerate(requested):
         for earlier, start in enumerate(requested[:number]):
             # one more: between its turn and the wire, the first may wait for the secret
-            if number - earlier > BURST + (end - start) / interval + 1e-6:
+            if number - earlier > burst + (end - start) / interval + 1e-6:
                 world.say(f"{number - earlier + 1} requests within {end - start:.1f} s")
                 return
 

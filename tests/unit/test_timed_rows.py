@@ -261,6 +261,14 @@ def test_tokens_that_expire_for_ever_are_an_error() -> None:
     assert len(walk.talk.asked) == 8
 
 
+def test_a_walk_that_has_no_token_yet_is_not_started_again() -> None:
+    """An expired cursor is none; the same request would be refused again."""
+    walk = Walk(lambda _: refusal(410, "gone"))
+    with pytest.raises(BadRequest, match=r"HTTP 410 for a page without a token.*req_001"):
+        walk.days(day(1), day(3))
+    assert len(walk.talk.asked) == 1
+
+
 def test_an_expired_token_starts_a_day_of_claude_code_again() -> None:
     left = [1]
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Raw
 
 from anthropic_lake import strict_json
-from anthropic_lake.errors import ContractBroken
+from anthropic_lake.errors import BadRequest, ContractBroken, CursorExpired
 
 Params = Sequence[tuple[str, str]]
 
@@ -106,7 +106,7 @@ class Walk(Iterator[Page]):
         """
         if self._cursor is None:
             raise StopIteration
-        answer = self._ask(self._cursor)
+        answer = self._answer(self._cursor)
         if self._paging.cursor is None or self._paging.token is None:
             self._cursor = None
             return Page(strict_json.joined([answer.body]), answer.origin)
@@ -118,6 +118,20 @@ class Walk(Iterator[Page]):
         names = [name for name in answer.members if name not in _PAGE_FIELDS]
         fields = {name: self._member(answer, name) for name in names}
         return Page(data, answer.origin, fields)
+
+    def _answer(self, cursor: Params) -> Answer:
+        """Return the answer for a page; without a token, none can have expired."""
+        try:
+            return self._ask(cursor)
+        except CursorExpired as refusal:
+            if cursor:
+                raise
+            raise BadRequest(
+                f"{self._asset}: HTTP {refusal.status} for a page without a token: the request "
+                f"cannot succeed as it is (request {refusal.request_id})",
+                status=refusal.status,
+                request_id=refusal.request_id,
+            ) from None
 
     def _data(self, answer: Answer) -> Raw:
         """Return the text of the list of a page's records."""
