@@ -139,35 +139,6 @@ def _members(_asset: Asset, organization: Organization, _day: date, _until: obje
     return [member for members in organization.members.values() for member in members]
 
 
-def _rate_limits(
-    _asset: Asset, organization: Organization, _day: date, _until: object
-) -> Iterator[Json]:
-    """Those of the organization, and all that hold in each active workspace."""
-    yield from organization.rate_limits
-    for workspace in organization.workspaces:
-        if workspace["archived_at"] is not None:
-            continue
-        overrides = organization.rate_limit_overrides.get(workspace["id"], {})
-        for entry in organization.rate_limits:
-            yield _of_workspace(workspace["id"], entry, overrides.get(entry["id"], {}))
-
-
-def _of_workspace(workspace_id: str, entry: Json, overrides: dict[str, int]) -> Json:
-    """A workspace's entry: its own limits, and those of the organization where it has none."""
-    inherited = {limit["type"]: limit["value"] for limit in entry["limits"]}
-    limits = [
-        {
-            "type": limiter,
-            "value": value,
-            "org_limit": inherited.get(limiter),
-            "source": {"type": "workspace" if limiter in overrides else "organization"},
-        }
-        for limiter, value in (inherited | overrides).items()
-    ]
-    own = {"workspace_id": workspace_id, "type": "workspace_rate_limit", "limits": limits}
-    return entry | own
-
-
 def _usage(
     asset: Asset, organization: Organization, day: date, until: datetime | None
 ) -> Iterator[Json]:
