@@ -1,4 +1,4 @@
-"""What the view `coverage` costs on years of nine assets, with and without the objects of runs.
+"""What the view `coverage` costs on years of all assets, with and without the objects of runs.
 
 python -m tests.benchmarks.coverage LAKE DAYS RUNS     builds such a lake
 """
@@ -40,7 +40,7 @@ def main(options: Namespace) -> None:
             )
             wall, cpu, peak = figures
             rows.append([f"{days}", f"{objects:,}", f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"])
-    table(("days of nine assets", "objects of runs", "wall, s", "CPU, s", "peak, MiB"), rows)
+    table(("days of all assets", "objects of runs", "wall, s", "CPU, s", "peak, MiB"), rows)
 
 
 def _cost(lake: Path) -> Cost:
