@@ -391,7 +391,7 @@ def _is_later_page(request: Request) -> bool:
 
 
 def _backwards(page: Json) -> Json:
-    return page | {"data": page["data"][::-1]}
+    return page | {"data": page["data"][::-1]} if "data" in page else page
 
 
 _BETAS = sorted({asset.beta for asset in ASSETS.values() if asset.beta})
