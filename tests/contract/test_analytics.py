@@ -288,6 +288,22 @@ def test_a_refresh_alone_rewrites_nothing(held: Organization, tmp_path: Path) ->
     assert {entry.data_refreshed_at for entry in entries.values()} == {NOW - timedelta(hours=3)}
 
 
+def test_figures_that_become_older_leave_the_whole_of_a_day_in_the_lake(
+    held: Organization, tmp_path: Path
+) -> None:
+    """Of yesterday the API has a part again, of which nobody would read the rest in time."""
+    objects = []
+    for hours in (1, 16):
+        with aged(held, hours) as api:
+            lab = Lab(api, tmp_path)
+            run = lab.run("analytics_cost", (START, TODAY))
+        objects.append(lab.objects())
+    assert objects[0] == objects[1]
+    assert (run.status, run.lag_days) == ("succeeded", 1)
+    entries = Ledger(LocalLake(tmp_path), "analytics_cost").entries(START, TODAY)
+    assert entries[YESTERDAY].data_refreshed_at == NOW - timedelta(hours=1)
+
+
 def test_figures_that_are_days_old_fail_the_run_and_keep_what_is_there(
     held: Organization, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,12 @@ from anthropic_lake.errors import LakeError
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import OBJECTS_PER_COLLECTION, Extractor
 from anthropic_lake.sync.request import Interval, Request
+from tests.simulator.analytics import DIMENSIONS
+from tests.simulator.usage import TOKEN_TYPES
 
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-Query = str
+NO_GROUP = dict.fromkeys(DIMENSIONS)
 
 
 class _Stream(io.RawIOBase):
@@ -136,6 +138,52 @@ def _hours(rows: int) -> Iterator[Iterator[bytes]]:
         yield _day(rows // 24, f"2026-11-20T{hour:02}:00:00Z", f"{end}:00:00Z", more, token)
 
 
+def _cost_rows(day: date, group: int) -> Iterator[bytes]:
+    """The rows that the cost of one person with one key and model is split into."""
+    person = {
+        "type": "user_actor",
+        "user_id": f"user_01{group % 20_000:022d}",
+        "email_address": f"person{group % 20_000}@example.com",
+        "name": f"Person {group % 20_000}",
+        "deleted": False,
+    }
+    dimensions = {
+        "actor": person,
+        "api_key_id": f"apikey_01{group:022d}",
+        "workspace_id": f"wrkspc_01{group % 97:022d}",
+        "model": "claude-opus-4-5-20251101",
+        "product": "messages_api",
+        "cost_type": "tokens",
+    }
+    bounds = {
+        "starting_at": f"{day}T00:00:00Z",
+        "ending_at": f"{day + timedelta(days=1)}T00:00:00Z",
+    }
+    for token_type in TOKEN_TYPES:
+        cost = {"amount": f"{group}.0215", "list_amount": f"{group}.0215", "currency": "USD"}
+        row = {"group": {**NO_GROUP, **dimensions, "token_type": token_type}, "cost": cost}
+        yield json.dumps({**bounds, **row}).encode()
+
+
+def _costs(days: int, groups: int) -> Iterator[Iterator[bytes]]:
+    """Pages of a thousand groups, as of 20,000 people with three combinations each."""
+    pages = [
+        (DAY - timedelta(days=days - 1 - number), first)
+        for number in range(days)
+        for first in range(0, groups, 1000)
+    ]
+
+    def page(number: int) -> Iterator[bytes]:
+        day, first = pages[number]
+        yield b'{"data":['
+        rows = (row for group in range(first, first + 1000) for row in _cost_rows(day, group))
+        yield from _listed(rows)
+        token = b'"page_%d"' % number if number + 1 < len(pages) else b"null"
+        yield b'],"next_page":%s,"data_refreshed_at":"2026-11-22T10:00:00Z"}' % token
+
+    return (page(number) for number in range(len(pages)))
+
+
 def _users(rows: int) -> Iterator[Iterator[bytes]]:
     user = b'{"id":"user_%022d","type":"user","email":"p%d@example.com","name":"N","role":"user"}'
 
@@ -186,6 +234,12 @@ CASES: dict[str, Case] = {
     "a day of 2,000,000 rows in one answer": ("usage_report", lambda: _one_bucket(2_000_000), {}),
     "a day of 2,000,000 rows in hours": ("usage_report", lambda: _hours(2_000_000), {}),
     "a day of 800,000 rows in hours": ("usage_report", lambda: _hours(800_000), {}),
+    "a day of 20,000 people's cost in pages": ("analytics_cost", lambda: _costs(1, 60_000), {}),
+    "three days of 20,000 people's cost in pages": (
+        "analytics_cost",
+        lambda: _costs(3, 60_000),
+        {},
+    ),
     "an organization of 100 MB": (
         "organization",
         lambda: _organization(100 << 10, b"[[]]"),
@@ -216,7 +270,8 @@ def main() -> None:
         lake = Path(folder)
         extractor = Extractor(settings, connection, local_place(lake), clock=lambda: NOW)
         asset = settings.asset(name)
-        interval = Interval(DAY, date(2026, 11, 21)) if asset.kind.dated else None
+        first = DAY - timedelta(days=2) if "three days" in sys.argv[1] else DAY
+        interval = Interval(first, DAY + timedelta(days=1)) if asset.kind.dated else None
         request = Request("interval" if interval else "manual", NOW, interval)
         run = extractor.new_run(asset, request)
         try:

@@ -46,7 +46,7 @@ _TRIGGERS = (
     *("replay", "future", "interval", "island", "before"),
 )
 _SKEWS = (-24 * 5, -30, -0.6, 0.6, 3, 24 * 14)
-_STARTS = (-60, -20, -2, 3, 10, 30)
+_STARTS = (-60, -20, -2, -1, 3, 10, 30)
 _GOSSIP = f"invalid key {KEYS[0]} of person1@example.com\x1b[31m"
 Json = dict[str, Any]
 
@@ -101,9 +101,10 @@ class Change:
     Args:
         what: `restate`, `clear` or `restore` (a day), `user` (who comes; limits change, too),
             `rotate`, `rotate secret`, `history start`, `grouping` (of the analytics, to the next
-            one), `not offered 404`, `not offered 403`, `offered`, or `version 0.1.0`: the lake is
-            as that version would have left it.
-        days: Days ago; for a history start, days after the usual one.
+            one), `behind` (the analytics' data, by some days), `not offered 404`,
+            `not offered 403`, `offered`, or `version 0.1.0`: the lake is as that version would
+            have left it.
+        days: Days ago; for a history start, days after the usual one; how many days `behind`.
     """
 
     what: str
@@ -242,8 +243,11 @@ def _let_analytics_vary(rng: random.Random, plan: Plan) -> None:
     if rng.random() < 0.2:
         plan.steps.insert(rng.randrange(len(plan.steps) + 1), Change("grouping"))
         plan.lookback = 30
+    if plan.analytics.says_refreshed and rng.random() < 0.2:
+        plan.steps.insert(rng.randrange(len(plan.steps) + 1), Change("behind", rng.randrange(5)))
+        plan.lookback = 30
     if rng.random() < 0.3 and not any(isinstance(step, Overlap) for step in plan.steps):
-        what = rng.choice(("restate", "restate", "clear", "restore", "not offered 404", "offered"))
+        what = rng.choice(("restate", "restate", "clear", "restore", "behind", "not offered 404"))
         plan.meanwhile = {rng.randrange(2, 16): Change(what, rng.randrange(5))}
         plan.lookback = 30
     if rng.random() < 0.15:
@@ -278,6 +282,8 @@ def _hurry(rng: random.Random, plan: Plan) -> None:
         plan.steps += [Wait(24), Invoke(remaining=rng.uniform(90, 220), warm=True)]
         if rng.random() < 0.3:
             plan.steps.append(Change(rng.choice(("restate", "clear")), rng.randrange(12)))
+    if rng.random() < 0.3:
+        plan.steps.insert(rng.randrange(4, 12), Change("history start", -1))
 
 
 def _changes_while_held(step: Step) -> bool:
@@ -391,7 +397,7 @@ def _is_later_page(request: Request) -> bool:
 
 
 def _backwards(page: Json) -> Json:
-    return page | {"data": page["data"][::-1]}
+    return page | {"data": page["data"][::-1]} if "data" in page else page
 
 
 _BETAS = sorted({asset.beta for asset in ASSETS.values() if asset.beta})

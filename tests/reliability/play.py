@@ -129,7 +129,7 @@ def _overlap(world: World, overlap: Overlap) -> list[str]:
     newer = outcomes[1].run
     calm = _without_changes(faults) == _without_changes(world.happened + world.api.happened)
     calm = calm and world.plan.lag is None and not _died(outcomes[0])
-    calm = calm and world.plan.analytics.refreshed_ago < timedelta(hours=2) and not went_on
+    calm = calm and world.known_reach >= world.api_now and not went_on
     if overlap.hold and calm and newer.status == "succeeded":
         world.check_newest(outcomes[1])
     world.happened["two runs at once"] += 1

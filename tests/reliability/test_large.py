@@ -20,6 +20,8 @@ EXPECTED = {
     "an answer of 200 MB of long texts": "succeeded",
     "a page of 1,000,000 rows": "succeeded",
     "a day of 800,000 rows in hours": "succeeded",
+    "a day of 20,000 people's cost in pages": "succeeded",
+    "three days of 20,000 people's cost in pages": "succeeded",
     "a decompression bomb": "TooLarge",
     "a day of 2,000,000 rows in one answer": "TooLarge",
     "a day of 2,000,000 rows in hours": "TooLarge",

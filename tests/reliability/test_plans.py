@@ -6,17 +6,22 @@ A plan that fails prints its number: `python -m tests.reliability.soak --plans 1
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from anthropic_lake.assets import ASSETS
+from anthropic_lake.errors import NotOffered
 from anthropic_lake.lake.aws import S3Lake
 from anthropic_lake.lake.objects import ANYTHING
+from anthropic_lake.rows.day import Day, days
 from anthropic_lake.sync.ownership import OwnedLake
 from tests.reliability.plans import (
     API_FAULTS,
     EACH_WAY,
+    START,
     Change,
     Invoke,
     Overlap,
@@ -29,6 +34,7 @@ from tests.reliability.plans import (
 )
 from tests.reliability.play import play
 from tests.reliability.soak import play_all
+from tests.simulator import Analytics
 
 PART = 13
 QUICK = range(0, 9 * PART, PART)
@@ -48,10 +54,10 @@ def test_a_plan_is_the_same_for_the_same_number() -> None:
     assert dataclasses.asdict(once) == dataclasses.asdict(again)
 
 
-def _quiet(asset: str, *steps: Step) -> Plan:
-    """One run in which nothing goes wrong, or these steps."""
+def _quiet(asset: str, *steps: Step, **given: Any) -> Plan:
+    """One run in which nothing goes wrong, or these steps, and what else is given."""
     base = draw(0)
-    return dataclasses.replace(
+    plan = dataclasses.replace(
         base,
         asset=asset,
         start=base.start.replace(hour=6, minute=0, second=0, microsecond=0),
@@ -68,6 +74,7 @@ def _quiet(asset: str, *steps: Step) -> Plan:
         network={},
         aws=[],
     )
+    return dataclasses.replace(plan, **given)
 
 
 OFFERED_LISTS = ("rate_limits", "spend_limits")
@@ -102,38 +109,89 @@ def _admit_anybody(lake: Any, organization_id: str | None, *more: Any) -> None:
     _admit(lake, manifest.organization_id if manifest else organization_id, *more)
 
 
-LIES: dict[str, tuple[list[Step], dict[str, Any]]] = {
+def _an_empty_day(asset: Any, extracted: Any, *more: Any) -> Iterator[Any]:
+    """What is not offered is taken for empty."""
+    try:
+        yield from days(asset, extracted, *more)
+    except NotOffered:
+        yield Day(asset, START)
+
+
+_RUN = _quiet("cost_report", Invoke())
+_YESTERDAY_IN_PART = _quiet(
+    "analytics_cost", analytics=Analytics(refreshed_ago=timedelta(hours=16))
+)
+_DAY_BY_DAY: tuple[Step, ...] = (Wait(24), Invoke(remaining=120))
+_HURRIED = _quiet(
+    "analytics_usage",
+    *(Invoke(), Change("restate", 3), *_DAY_BY_DAY * 9),
+    per_minute=6,
+    page_size=1000,
+    history_days=40,
+)
+
+_LONG = "a lookback comes to its end within a week"
+
+LIES: dict[str, tuple[Plan, dict[str, Any]]] = {
     # what the code does not do: what happens then, and what is patched
-    "rows are kept": ([Invoke()], {"anthropic_lake.rows.day.Day.add": _nothing}),
-    "objects are put": ([Invoke()], {"tests.reliability.cloud.Clients.put_object": _nothing}),
-    "the ledger is put": ([Invoke()], {"anthropic_lake.lake.ledger.Ledger._put_month": _nothing}),
-    "the watermark moves": (
-        [Invoke()],
-        {"anthropic_lake.lake.watermark.Watermarks.advance": _nothing},
-    ),
+    "rows are kept": (_RUN, {"anthropic_lake.rows.day.Day.add": _nothing}),
+    "objects are put": (_RUN, {"tests.reliability.cloud.Clients.put_object": _nothing}),
+    "the ledger is put": (_RUN, {"anthropic_lake.lake.ledger.Ledger._put_month": _nothing}),
+    "the watermark moves": (_RUN, {"anthropic_lake.lake.watermark.Watermarks.advance": _nothing}),
     "it asks whose watermarks they are": (
-        [Invoke(), Stranger("lake")],
+        _quiet("cost_report", Invoke(), Stranger("lake")),
         {
             "anthropic_lake.lake.watermark.Watermarks.lake_id": None,
             "anthropic_lake.sync.ownership.OwnedLake._refuse_foreign_watermarks": _nothing,
         },
     ),
     "it asks whose key it is": (
-        [Invoke(), Stranger("organization")],
+        _quiet("cost_report", Invoke(), Stranger("organization")),
         {"anthropic_lake.sync.ownership.OwnedLake.admit": _admit_anybody},
     ),
     "it asks what time it is": (
-        [Invoke(skew_hours=24 * 14)],
+        _quiet("cost_report", Invoke(skew_hours=24 * 14)),
         {"anthropic_lake.sync.admission.Admission._refuse_wrong_clock": _nothing},
+    ),
+    "a walk that starts again forgets its rows": (
+        _quiet("analytics_cost", page_size=1, meanwhile={4: Change("restate", 1)}),
+        {"anthropic_lake.rows.day.DayRestart": Plan},  # that is, nothing is one
+    ),
+    "a day is final when the API has all of it": (
+        _YESTERDAY_IN_PART,
+        {"anthropic_lake.rows.day.Day.has_all_data": True},
+    ),
+    "a day that the API does not have is not written": (
+        _YESTERDAY_IN_PART,
+        {"anthropic_lake.extract.reach.Reach.has_begun": lambda *_: True},
+    ),
+    _LONG: (
+        _HURRIED,
+        {
+            "anthropic_lake.sync.days.is_overdue": lambda *_: False,
+            "anthropic_lake.sync.days.too_old": _nothing,
+            "anthropic_lake.sync.days._Sync._has_time_for": lambda sync, day: (
+                day not in sync._window.lookback
+            ),
+        },
+    ),
+    "what is not offered leaves no day": (
+        _quiet("spend_limits", Change("not offered 404"), Invoke()),
+        {"anthropic_lake.sync.days.days": _an_empty_day},
+    ),
+    "a snapshot of several lists has all of them": (
+        _quiet("rate_limits"),
+        {"anthropic_lake.extract.snapshots._pages": lambda *_: []},
     ),
 }
 
 
-@pytest.mark.parametrize("duty", LIES)
+@pytest.mark.parametrize(
+    "duty", [pytest.param(duty, marks=[pytest.mark.slow] * (duty == _LONG)) for duty in LIES]
+)
 def test_the_search_finds_what_is_not_done(duty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The invariants are worth something: code that leaves one of these out fails them."""
-    steps, patches = LIES[duty]
-    plan = _quiet("cost_report", *steps)
+    plan, patches = LIES[duty]
     assert play(plan).violations == {}
     for target, replacement in patches.items():
         monkeypatch.setattr(target, replacement)

@@ -248,6 +248,7 @@ class World:
             "rotate secret": lambda: self.rotate(both=False),  # the API takes the new key later
             "history start": lambda: self._move_history_start(change.days),
             "grouping": self._group_otherwise,
+            "behind": lambda: self._fall_behind(change.days),
             "not offered 404": lambda: self._withhold(404),
             "not offered 403": lambda: self._withhold(403),
             "offered": self.api.answers.not_offered.clear,
@@ -274,6 +275,11 @@ class World:
     def _group_otherwise(self) -> None:
         self.grouping = (self.grouping + 1) % len(GROUPINGS)
         self.asset = self._grouped()
+
+    def _fall_behind(self, days: int) -> None:
+        """Let the analytics' data, where they say until when it reaches, reach so far only."""
+        if self.api.answers.analytics.says_refreshed:
+            self.api.answers.analytics.refreshed_ago = days * DAY
 
     def _withhold(self, status: int) -> None:
         """Let the organization not have the asset's endpoint."""

@@ -29,6 +29,7 @@ class World:
     def __init__(self, lookback_days: int, seconds_a_day: float = 100.0) -> None:
         self.now = datetime(2026, 10, 30, 6, tzinfo=UTC)
         self.lookback_days = lookback_days
+        self.history_start = date(2026, 10, 1)
         self.seconds_a_day = seconds_a_day
         self.restated = 0
         self.lake, self.state = MemoryLake(), MemoryState()
@@ -50,7 +51,7 @@ class World:
 
     def window(self) -> Window:
         history = History(*(which(CLAUDE_CODE.name) for which in _both(self.watermarks)))
-        rules = WindowRules(date(2026, 10, 1), self.lookback_days, timedelta(hours=2))
+        rules = WindowRules(self.history_start, self.lookback_days, timedelta(hours=2))
         window = due_window(CLAUDE_CODE, history, self.now, rules)
         if history.last is None:
             return window
@@ -145,6 +146,20 @@ def test_a_lookback_that_takes_more_than_a_week_is_told_with_the_settings_that_h
     assert "were last read more than 7 days ago" in warning
     assert warning.endswith("lower LOOKBACK_DAYS, or raise REQUESTS_PER_MINUTE")
     assert run.status == "succeeded"
+
+
+def test_a_day_before_the_history_is_part_of_it_though_a_spread_lookback_has_read_it() -> None:
+    world = World(lookback_days=40)
+    world.run()
+    world.next_day()
+    world.history_start = date(2026, 9, 30)
+    world.run()
+    assert date(2026, 9, 30) in world.asked
+    assert world.watermarks.first(CLAUDE_CODE.name) == date(2026, 9, 30)
+    (entry,) = (
+        Ledger(world.lake, CLAUDE_CODE.name).entries(date(2026, 9, 30), date(2026, 10, 1)).values()
+    )
+    assert entry.in_history
 
 
 def test_what_is_read_again_late_is_a_restatement_like_any_other() -> None:

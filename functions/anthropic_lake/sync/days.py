@@ -108,8 +108,8 @@ class _Sync:
             self._admit()  # a run without a day, too
             self._forget_unfinished()
             self._judge_lag()
-            self._extend_history()
             self._read_lookback()
+            self._extend_history()
             self._job.run.succeeded()
         if self._errors:
             self._job.run.warnings += map(str, self._errors[1:])
@@ -202,8 +202,10 @@ class _Sync:
                 run.warnings += [text for text in item.warnings if text not in run.warnings]
 
     def _keep(self, day: Day, look: Look) -> None:
-        """Write a day, or note that it has to be read again."""
+        """Write a day, or note that it has to be read again; the whole of it stays in the lake."""
         self._admit()
+        if self._is_in_lake_whole(day):
+            return
         try:
             read = self._writer.write(day, look, self._rows_before)
         except Conflict:
@@ -211,6 +213,13 @@ class _Sync:
             return
         self._reads.append(read)
         self._job.progress(day)
+
+    def _is_in_lake_whole(self, day: Day) -> bool:
+        """Return whether the API has only a part of a day now, and the lake has all of it."""
+        if day.has_all_data or day.date >= self._window.today:
+            return False
+        entry = self._ledger.entries(day.date, day.date + ONE_DAY).get(day.date)
+        return entry is not None and entry.is_final
 
     def _admit(self) -> None:
         """Let the key's data in, before the first thing of the run is written."""
@@ -229,11 +238,11 @@ class _Sync:
         self._note_safe(read for read in reads if read.entry.day not in overtaken)
         again, self._read_again = [*self._read_again, *overtaken], []
         for day in again if read_again else ():
-            self._note_safe([self._read_day_again(day)])
+            self._note_safe(self._read_day_again(day))
         self._advance()
 
-    def _read_day_again(self, day: date) -> Read:
-        """Read and write one day until no other run puts it meanwhile."""
+    def _read_day_again(self, day: date) -> list[Read]:
+        """Read and write one day until no other run puts it meanwhile, or has put the whole."""
         self._unfinished, self._rows_before = Unfinished(day), []
         for _ in range(_MAX_TRIES):
             look = self._writer.look(day, day + ONE_DAY)
@@ -242,10 +251,12 @@ class _Sync:
                     continue
                 if item.error:
                     raise item.error
+                if self._is_in_lake_whole(item):
+                    return []
                 with suppress(Conflict):
                     read = self._writer.write(item, look)
                     self._ledger.record([read], is_second_look=True)
-                    return read
+                    return [read]
         raise StorageError(
             f"{self._asset.name}: other runs keep putting the day {day}: run again later"
         )
@@ -338,7 +349,7 @@ class _Sync:
         backfill may end in any order: each looks where the history begins after it has recorded
         its own days, and at what is recorded after it has moved the first day.
         """
-        name, start = self._asset.name, self._window.start
+        name, start = self._asset.name, min([self._window.start, *self._window.lookback])
         first = self._job.watermarks.first(name)
         if first is None or not start < first <= self._window.end:
             return
