@@ -23,6 +23,10 @@ NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 DAYS = 90
 BUCKETS_A_PAGE = 31
 RECORDS_A_PAGE = 1000
+REPORTS = pytest.mark.parametrize(
+    "asset", ["usage_report", "cost_report", "analytics_usage", "analytics_cost"]
+)
+"""Reports whose 31 days fit into a page here, in time buckets or in rows."""
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +121,14 @@ def test_spend_limits_take_a_request_for_every_thousand(tmp_path: Path) -> None:
         assert sync(api, tmp_path, "spend_limits") == 1
 
 
-@pytest.mark.parametrize("asset", ["usage_report", "cost_report"])
+@REPORTS
 def test_a_report_takes_a_request_for_every_31_days_and_one_for_the_open_day(
     api: AdminApiServer, tmp_path: Path, asset: str
 ) -> None:
     assert sync(api, tmp_path, asset) == math.ceil((DAYS - 1) / BUCKETS_A_PAGE) + 1
 
 
-@pytest.mark.parametrize("asset", ["usage_report", "cost_report"])
+@REPORTS
 @pytest.mark.parametrize(("days", "requests"), [(1, 1), (31, 1), (32, 2), (62, 2), (63, 3)])
 def test_ended_days_take_a_request_for_every_31(
     api: AdminApiServer, tmp_path: Path, asset: str, days: int, requests: int
@@ -133,7 +137,7 @@ def test_ended_days_take_a_request_for_every_31(
     assert sync(api, tmp_path, asset, ended) == requests
 
 
-@pytest.mark.parametrize("asset", ["usage_report", "cost_report"])
+@REPORTS
 def test_a_daily_run_of_a_report_takes_two_requests(
     api: AdminApiServer, tmp_path: Path, asset: str
 ) -> None:
