@@ -14,13 +14,13 @@ import pytest
 from anthropic_lake.assets import ASSETS
 from anthropic_lake.errors import Terminated
 from anthropic_lake.lake.layout import object_key
-from tests.reliability.plans import Invoke, Plan, draw
+from tests.reliability.plans import Invoke, Plan, Step, Wait, draw
 from tests.reliability.play import invoke, play
 from tests.reliability.sandbox import Outcome
 from tests.reliability.world import World
 
 
-def _plan(asset: str, step: Invoke) -> Plan:
+def _plan(asset: str, *steps: Step) -> Plan:
     """Three days are due: history begins on 14 November, and two are not over."""
     base = draw(0)
     return dataclasses.replace(
@@ -32,7 +32,7 @@ def _plan(asset: str, step: Invoke) -> Plan:
         open_day="accept",
         history_days=4,
         lag=None,
-        steps=[step],
+        steps=list(steps),
         api=[],
         network={},
         aws=[],
@@ -89,3 +89,23 @@ def _check_settled(world: World, outcome: Outcome, effect: str) -> None:
     if "api" in effect and row is not None:
         assert ledger == days
         assert (row["status"], row["error_type"]) == ("failed", "Terminated")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_lake_that_slept_is_mended_whichever_watermark_a_death_lets_through() -> None:
+    """The API has lost days meanwhile: the history begins anew, first its start, then its end."""
+    year = (Invoke(), Wait(24 * 400))
+    world = World(_plan("analytics_usage"))
+    try:
+        invoke(world, year[0])
+        world.clock.sleep(year[1].hours * 3600)
+        invoke(world, Invoke())
+        effects = world.sandboxes[-1].effects
+    finally:
+        world.close()
+    puts = [number for number, effect in enumerate(effects, 1) if "ssm.put" in effect]
+    for number in puts[:6]:
+        report = play(_plan("analytics_usage", *year, Invoke(kill_at=number)))
+        assert report.violations == {}, f"killed at effect {number}"
+        assert report.ended["Killed"] == 1
