@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anthropic_lake.api.client import AdminApi
+from anthropic_lake.api.connection import Pace
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.errors import (
     ApiError,
@@ -498,6 +499,28 @@ def test_a_fan_out_that_runs_out_of_time_goes_on_where_it_stopped(workspaces: in
     asked.clear()
     sync(world.job(window, api, Run("again", MEMBERS.name, "schedule", world.now)))
     assert sorted(asked) == names
+
+
+def test_a_fan_out_whose_time_ends_within_a_workspace_keeps_the_ones_before_it() -> None:
+    world, asked = World(MEMBERS), list[str]()
+    names = [f"wrkspc_{number}" for number in range(4)]
+
+    def answer(request: Asked) -> Reply:
+        if not request.path.endswith("/members"):
+            return _page([{"id": name} for name in names])
+        asked.append(request.path.split("/")[-2])
+        return _page([{"user_id": "user_1", "workspace_id": asked[-1]}])
+
+    statuses = []
+    for pace in (Pace(1, burst=3, clock=lambda: 0), Pace(10**9)):
+        api = talk(answer, asset=MEMBERS.name, pace=pace, time_left=lambda: 30.0).api
+        window = due_window(MEMBERS, world.history, world.now, WindowRules(None, 0, SETTLE))
+        run = Run("1", MEMBERS.name, "schedule", world.now)
+        sync(world.job(window, api, run))
+        statuses.append(run.status)
+    assert statuses == ["partial", "succeeded"]
+    assert sorted(asked) == names
+    assert len(world.lake.rows(MEMBERS.name, world.now.date()) or []) == 4
 
 
 def test_a_fan_out_of_another_day_begins_anew() -> None:

@@ -118,14 +118,14 @@ class _Sync:
     def _sync_and_settle(self, start: date, end: date) -> bool:
         """Write and record some days, and return whether there was time for all of them.
 
-        Time may end within a day that takes many requests: the days before it are kept.
+        Time may end within a day that takes many requests: what came before it is kept.
         """
         try:
             is_whole = self._sync_segment(start, end)
             self._admit()  # a run that found nothing to write leaves its row, too
         except DeadlineReached:
             self._settle()
-            if not self._job.run.days_written:
+            if not self._job.run.days_written and not self._has_new_parts:
                 raise  # the next run would come no further
             return False
         except BaseException:
@@ -331,9 +331,14 @@ class _Sync:
             return Unfinished(self._window.today)
         return read_unfinished(self._job.lake, self._asset.tables[0], self._window.today)
 
+    @property
+    def _has_new_parts(self) -> bool:
+        """Whether this run has read parts of a snapshot that earlier ones have not."""
+        return len(self._unfinished.rows) > len(self._rows_before)
+
     def _save_unfinished(self) -> None:
         """Keep what this run has read of a snapshot for the next run of the same day."""
-        if len(self._unfinished.rows) > len(self._rows_before):
+        if self._has_new_parts:
             self._admit()
             self._unfinished.save(self._job.lake, self._asset.tables[0])
 
