@@ -347,7 +347,9 @@ class World:
         self.cloud.faults.clear()
         self.network.faults.clear()
         self.api.key = self.cloud.secret
-        self.history_start = min(self.usual_start, self.history[0] or self.usual_start)
+        first, last = self.history
+        possible = [self.usual_start, *([first] if first else []), *([last + DAY] if last else [])]
+        self.history_start = min(possible)
 
     # --- the truth, past and present
 
