@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from anthropic_lake.query.catalog import CATALOG
 from infra.generate.view_columns import create_catalog
+from tests.simulator import Organization
 
 TODAY = datetime.now(UTC).date()
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
@@ -431,6 +432,31 @@ def check_tokens(lake: Lake, uses: Sequence[Row]) -> None:
         "AND token_type = 'uncached_input_tokens' GROUP BY ALL"
     )
     assert all(tokens <= used[tuple(key)] for *key, tokens in rows)
+
+
+def test_in_a_world_without_flex_tiers_all_but_a_twentieth_of_the_cost_finds_its_tokens(
+    lake: Lake,
+) -> None:
+    organization = Organization.invent(days=3)
+    for day in organization.days:
+        named = [event for event in organization.events(day) if "flex" not in event.service_tier]
+        organization.set_usage(day, named)
+        for row in organization.cost_rows(day):
+            words = {name: value for name, value in row.items() if name != "amount"}
+            cents = Decimal(row["amount"])
+            lake.add("cost_report", date=day, **words, amount_cents=cents, amount_usd=cents / 100)
+        for bucket in organization.usage_report(day, FULL.split(",")):
+            for row in bucket["results"]:
+                flat = {name: row[name] for name in FULL.split(",")}
+                flat |= {name: row[name] for name in COUNTERS if name in row}
+                for name, tokens in row["cache_creation"].items():
+                    flat[f"cache_creation_{name}"] = tokens
+                lake.add("usage_report", date=day, grouped_by=FULL, **flat)
+    [(found, whole)] = lake.ask(
+        "SELECT sum(cost_usd) FILTER (method = 'tokens'), sum(cost_usd) FROM cost_by_api_key "
+        "WHERE cost_type = 'tokens'"
+    )
+    assert found >= Decimal("0.95") * whole > 0
 
 
 def test_an_empty_lake_has_no_cost(lake: Lake) -> None:

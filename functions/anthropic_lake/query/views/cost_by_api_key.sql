@@ -21,7 +21,6 @@ WITH charge AS (
     CROSS JOIN lake_organization AS l
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 ),
-
 key_usage AS (
     SELECT
         r.date,
@@ -58,7 +57,6 @@ key_usage AS (
         AND r.grouped_by LIKE '%model%'
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ),
-
 slice AS (
     SELECT
         c.date,
@@ -87,7 +85,6 @@ slice AS (
         AND c.cost_usd IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ),
-
 ranked AS (
     SELECT
         *,
@@ -104,7 +101,6 @@ ranked AS (
         ) AS place
     FROM slice
 ),
-
 estimated AS (
     SELECT
         *,
@@ -114,7 +110,6 @@ estimated AS (
         ) AS estimate_usd
     FROM ranked
 ),
-
 divided AS (
     SELECT
         *,
@@ -129,7 +124,6 @@ divided AS (
         ) AS share_usd
     FROM estimated
 ),
-
 allocated AS (
     SELECT
         *,
@@ -144,7 +138,6 @@ allocated AS (
         END AS key_cost_usd
     FROM divided
 ),
-
 per_window AS (
     SELECT
         date,
@@ -165,7 +158,6 @@ per_window AS (
     FROM allocated
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 ),
-
 per_key AS (
     SELECT
         date,
@@ -185,7 +177,6 @@ per_key AS (
     FROM per_window
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 )
-
 SELECT
     c.date,
     nullif(c.organization, '') AS organization_id,
