@@ -233,6 +233,7 @@ def test_a_view_says_what_it_answers_and_has_no_other_comment(view: View) -> Non
     assert view.comment
     assert "--" not in view.sql  # the template makes one line of it
     assert '"' not in view.sql
+    assert "\n\n" not in view.sql  # an empty line would end it
     assert view_columns(CATALOG)[view.name]
 
 
