@@ -666,6 +666,72 @@ AS
   GROUP BY
     organization_id;
 
+CREATE OR REPLACE VIEW cost_by_actor
+  COMMENT = 'What did each person, API key and service account cost each day, as the vendor attributes it?'
+AS
+  SELECT
+    a.date,
+    a.organization_id,
+    a.actor_type,
+    a.actor_id,
+    COALESCE(a.person, k.name, a.actor_id) AS actor_name,
+    a.api_key_id,
+    a.workspace_id,
+    COALESCE(w.workspace_name, a.workspace_id) AS workspace_name,
+    a.model,
+    a.product,
+    a.cost_type,
+    a.token_type,
+    a.cost_usd,
+    a.list_cost_usd,
+    a.currency
+  FROM (
+    SELECT
+      r.date,
+      COALESCE(r.organization_id, l.organization_id) AS organization_id,
+      r.actor_type,
+      COALESCE(
+        r.actor_user_id,
+        r.actor_service_account_id,
+        r.actor_api_key_id,
+        r.actor_federated_subject,
+        r.actor_provider
+      ) AS actor_id,
+      COALESCE(LOWER(r.actor_email_address), r.actor_name) AS person,
+      r.actor_api_key_id,
+      r.api_key_id,
+      r.workspace_id,
+      r.model,
+      r.product,
+      r.cost_type,
+      r.token_type,
+      r.currency,
+      SUM(r.amount_usd) AS cost_usd,
+      SUM(r.list_amount_usd) AS list_cost_usd
+    FROM analytics_cost AS r
+    CROSS JOIN lake_organization AS l
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      9,
+      10,
+      11,
+      12,
+      13
+  ) AS a
+  LEFT JOIN api_keys_current AS k
+    ON k.id = a.actor_api_key_id
+    AND COALESCE(k.organization_id, '') = COALESCE(a.organization_id, '')
+  LEFT JOIN workspace_names AS w
+    ON w.reported_workspace_id = a.workspace_id
+    AND COALESCE(w.organization_id, '') = COALESCE(a.organization_id, '');
+
 CREATE OR REPLACE VIEW cost_daily
   COMMENT = 'What did each day cost in US dollars, by workspace, model, cost type and token type?'
 AS
