@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from operator import mul
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,6 +17,16 @@ from hypothesis import strategies as st
 
 from anthropic_lake.query.catalog import CATALOG
 from infra.generate.view_columns import create_catalog
+from tests.contract.lab import TODAY as LAB_TODAY
+from tests.contract.lab import Lab
+from tests.ledger import entry
+from tests.query.conftest import stored
+from tests.query.cookbook import answer
+from tests.simulator import AdminApiServer, Organization
+from tests.simulator.analytics import Pricing
+from tests.simulator.analytics_endpoints import Analytics
+from tests.simulator.attribution import Use
+from tests.simulator.usage import UNBILLED_TIERS
 
 TODAY = datetime.now(UTC).date()
 DAYS = [TODAY - timedelta(days=number) for number in range(1, 4)]
@@ -74,13 +86,16 @@ actors = st.sampled_from(
 )
 
 
+near_a_cent = st.sampled_from([Decimal(text) for text in ("0", "1", "1.0000000001", "-1", "2")])
+
+
 @st.composite
 def amounts(draw: st.DrawFn, *fields: str) -> Row:
     """Return amounts in one currency, in cents and in dollars; some are negative."""
     currency = draw(st.sampled_from(["USD", "USD", "USD", "EUR", None]))
     money: Row = {"currency": currency}
     for field in fields:
-        cents = draw(st.decimals(-(10**7), 10**7, places=draw(st.integers(0, 10))))
+        cents = draw(near_a_cent | st.decimals(-(10**7), 10**7, places=10))
         money[f"{field}_cents"] = cents
         money[f"{field}_usd"] = cents / 100 if currency == "USD" else None
     return money
@@ -214,3 +229,253 @@ def test_a_cost_in_another_currency_is_a_row_of_its_own(ask: Ask) -> None:
     lake = {"analytics_cost": [cost_of(PERSON), euros]}
     found = ask(lake, "SELECT actor_id, cost_usd, currency FROM cost_by_actor ORDER BY currency")
     assert found == [("u1", None, "EUR"), ("u1", 1, "USD")]
+
+
+# --- whether the reports agree, on random lakes
+
+FIGURES = ("cost_report_usd", "analytics_usd", "analytics_list_usd", "claude_code_estimate_usd")
+BY_WORKSPACE = "actor,cost_type,token_type,workspace_id"
+USD = ("usd", "list_usd")
+
+Group = tuple[date, str | None, str | None]
+
+
+@st.composite
+def cost_rows(draw: st.DrawFn) -> Row:
+    """Return a row of cost_report, which has null for the default workspace."""
+    return {
+        "date": draw(days),
+        "organization_id": draw(organizations),
+        "workspace_id": draw(st.sampled_from(["w1", "w2", "gone", None])),
+        **draw(amounts("amount")),
+    }
+
+
+@st.composite
+def estimates(draw: st.DrawFn) -> Row:
+    """Return a record of Claude Code."""
+    money = draw(amounts("amount"))
+    return {
+        "date": draw(days),
+        "organization_id": draw(organizations),
+        "estimated_cost_amount_usd": money["amount_usd"],
+    }
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Rows:
+    """Return what was read of each day: not all of it, and grouped in one way or another."""
+    entries = []
+    for organization in draw(st.sampled_from([[ORGANIZATION], [None], [ORGANIZATION, "org-2"]])):
+        for asset in ("cost_report", "analytics_cost", "claude_code_usage"):
+            for day in draw(st.sets(days)) if draw(st.booleans()) else DAYS:
+                grouping = draw(st.sampled_from([BY_WORKSPACE] * 3 + ["actor", "rbac_group_id"]))
+                if grouping == "rbac_group_id":
+                    grouping = f"{grouping},workspace_id"
+                known = {"organization_id": organization, "is_final": draw(st.integers(0, 4)) > 0}
+                row = entry(asset, day, **known, grouped_by=grouping)
+                entries.append({**row, "date": day.replace(day=1)})
+    return entries
+
+
+def reconciled(lake: Lake) -> dict[Group, tuple[Any, ...]]:
+    """Return the figures, the difference and the explanation of each group, worked out by hand."""
+    owners = {row["organization_id"] for row in lake["sync_days"]} - {None}
+    own = owners.pop() if len(owners) == 1 else None
+
+    def owner(row: Row) -> str | None:
+        return row.get("organization_id", ORGANIZATION) or own
+
+    defaults = {owner(row): "w-default" for row in lake["workspaces"] if row["name"] == "Default"}
+    billed = {(row["date"], row["workspace_id"]) for row in lake["cost_report"]}
+    sums: dict[Group, dict[str, Decimal]] = {}
+
+    def add(row: Row, workspace_id: str | None, **figures: Decimal | None) -> None:
+        if None not in figures.values():
+            group = sums.setdefault((row["date"], owner(row), workspace_id), {})
+            for name, usd in figures.items():
+                group[name] = group.get(name, Decimal()) + (usd or 0)
+
+    for row in lake["cost_report"]:
+        named = row["workspace_id"] or defaults.get(owner(row))
+        add(row, named, cost_report_usd=row["amount_usd"])
+    for row in lake["analytics_cost"]:
+        is_known = owner(row) in defaults or (row["date"], row["workspace_id"]) in billed
+        figures = {f"analytics_{name}": row[name.replace("usd", "amount_usd")] for name in USD}
+        add(row, row["workspace_id"] if is_known else None, **figures)
+    for row in lake["claude_code_usage"]:
+        add(row, None, claude_code_estimate_usd=row["estimated_cost_amount_usd"])
+
+    def explained(group: Group, figures: dict[str, Decimal]) -> tuple[Any, ...]:
+        day, organization, _ = group
+        entries = [row for row in lake["sync_days"] if owner(row) == organization]
+        return explanation(day, figures, entries)
+
+    return {
+        group: (*map(figures.get, FIGURES), *explained(group, figures))
+        for group, figures in sums.items()
+    }
+
+
+def explanation(
+    day: date, figures: dict[str, Decimal], entries: Rows
+) -> tuple[Decimal | None, str]:
+    """Return the difference and the explanation of one group."""
+    compared = [figures[name] for name in ("analytics_usd", "cost_report_usd") if name in figures]
+    difference = figures.get("analytics_usd", Decimal()) - figures.get("cost_report_usd", 0)
+    analytics = [row for row in entries if row["asset"] == "analytics_cost"]
+    if "analytics_usd" not in figures and not any(row["day"] <= day for row in analytics):
+        return None, "not offered"
+    final = {row["asset"] for row in entries if row["day"] == day and row["is_final"]}
+    if not {"analytics_cost", "cost_report"} <= final:
+        return difference if compared else None, "open"
+    groupings = {row["grouped_by"] for row in analytics if row["day"] == day}
+    if not compared or groupings != {BY_WORKSPACE}:
+        return None, "grouping"
+    return difference, "equal" if abs(difference) <= Decimal("0.01") else "unexplained"
+
+
+@given(
+    snapshots,
+    st.lists(cost_rows(), max_size=8),
+    st.lists(analytics_rows(), max_size=8),
+    st.lists(estimates(), max_size=3),
+    ledgers(),
+)
+def test_each_day_organization_and_workspace_is_one_row_that_is_explained(
+    ask: Ask, lake: Lake, costs: Rows, analytics: Rows, claude_code: Rows, ledger: Rows
+) -> None:
+    lake = lake | {"cost_report": costs, "analytics_cost": analytics}
+    lake |= {"claude_code_usage": claude_code, "sync_days": ledger}
+    columns = ", ".join(FIGURES)
+    sql = f"SELECT date, organization_id, workspace_id, {columns}, difference_usd, explanation"
+    found = ask(lake, f"{sql} FROM cost_reconciliation")
+    assert {row[:3]: row[3:] for row in found} == reconciled(lake)
+    assert len(found) == len({row[:3] for row in found})
+
+
+# --- whether they agree, in simulated worlds
+
+START = LAB_TODAY - timedelta(days=4)
+
+
+class World:
+    """A lake of five days, the last one open, read from a simulated organization."""
+
+    def __init__(self, folder: Path) -> None:
+        self.organization = Organization.invent(seed=3, today=LAB_TODAY, days=5)
+        self._folder = folder
+        self._days = [START + timedelta(days=number) for number in range(4)]
+
+    def sync(self, analytics: Analytics | None = None, **environment: str) -> None:
+        with AdminApiServer(self.organization, analytics=analytics) as api:
+            lab = Lab(api, self._folder, environment=environment)
+            for asset in ("workspaces", "cost_report", "analytics_cost", "claude_code_usage"):
+                lab.run(asset)
+
+    def sync_without_analytics(self) -> None:
+        with AdminApiServer(self.organization, not_offered={"analytics": 404}) as api:
+            lab = Lab(api, self._folder)
+            for asset in ("workspaces", "cost_report", "analytics_cost"):
+                lab.run(asset)
+
+    def rows(self, where: str = "workspace_id IS NOT NULL AND explanation <> 'open'") -> Rows:
+        """Return rows of the view: by default those that compare, of days that are final."""
+        sql = f"SELECT * FROM cost_reconciliation WHERE {where} ORDER BY date, workspace_id"
+        found: Rows = answer(sql, stored(self._folder)).to_pylist()
+        assert found
+        return found
+
+    def usd(
+        self, is_counted: Callable[[Use], bool], *, enterprise: bool = False
+    ) -> dict[tuple[date, str | None], Decimal]:
+        """Return what tokens cost at list price, by day and workspace."""
+        sums: dict[tuple[date, str | None], Decimal] = {}
+        for day in self._days:
+            for use in self.organization.uses(day, enterprise=enterprise):
+                if is_counted(use):
+                    cents = sum(map(mul, use.counts, use.prices), Decimal())
+                    group = (day, use.workspace_id)
+                    sums[group] = sums.get(group, Decimal()) + cents / 100
+        return {group: usd for group, usd in sums.items() if usd}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "lake")
+
+
+def explanations(rows: Rows) -> set[str]:
+    return {row["explanation"] for row in rows}
+
+
+def test_without_discounts_the_reports_are_equal(world: World) -> None:
+    world.sync()
+    rows = world.rows()
+    assert explanations(rows) == {"equal"}
+    assert len({row["workspace_id"] for row in rows}) > 3
+    assert {row["difference_usd"] for row in rows} == {0}
+
+
+def test_the_day_that_is_not_over_is_open(world: World) -> None:
+    world.sync()
+    assert explanations(world.rows(f"date = DATE '{LAB_TODAY}'")) == {"open"}
+
+
+def test_a_discount_is_the_difference_of_amount_and_list_amount(world: World) -> None:
+    world.sync(Analytics(Pricing(discount=Decimal("0.1"))))
+    rows = world.rows()
+    assert "unexplained" in explanations(rows)
+    for row in rows:
+        paid, at_list = row["analytics_usd"], row["analytics_list_usd"]
+        assert row["cost_report_usd"] == at_list
+        assert row["difference_usd"] == paid - at_list <= 0
+
+
+def test_priority_tier_is_what_the_cost_report_leaves_out(world: World) -> None:
+    world.sync(Analytics(Pricing(has_priority=True)))
+    found = {(row["date"], row["workspace_id"]): row["difference_usd"] for row in world.rows()}
+    priority = world.usd(lambda use: use.service_tier in UNBILLED_TIERS)
+    assert priority
+    assert {group: usd for group, usd in found.items() if usd} == priority
+
+
+def test_use_of_claude_enterprise_is_in_the_row_of_no_workspace(world: World) -> None:
+    world.sync(Analytics(has_enterprise=True))
+    assert explanations(world.rows()) == {"equal"}
+    rows = world.rows("workspace_id IS NULL AND explanation = 'unexplained'")
+    found = {(row["date"], row["workspace_id"]): row["difference_usd"] for row in rows}
+    assert found == world.usd(lambda use: use.workspace_id is None, enterprise=True)
+    assert {row["cost_report_usd"] for row in rows} == {None}
+
+
+def test_without_the_reports_by_person_there_is_nothing_to_compare(world: World) -> None:
+    world.sync_without_analytics()
+    rows = world.rows("true")
+    assert explanations(rows) == {"not offered"}
+    assert {row["difference_usd"] for row in rows} == {None}
+    assert all(row["cost_report_usd"] for row in rows)
+
+
+@pytest.mark.parametrize("group_by", ["actor,model", "workspace_id,rbac_group_id"])
+def test_groupings_that_cannot_be_compared_are_named(world: World, group_by: str) -> None:
+    world.sync(ANALYTICS_GROUP_BY=group_by)
+    rows = world.rows("explanation <> 'open'")
+    assert explanations(rows) == {"grouping"}
+    assert {row["difference_usd"] for row in rows} == {None}
+
+
+def test_hours_are_compared_as_days(world: World) -> None:
+    world.sync(ANALYTICS_BUCKET_WIDTH="1h")
+    assert explanations(world.rows()) == {"equal"}
+
+
+def test_a_default_workspace_that_no_list_names_is_the_row_of_no_workspace(world: World) -> None:
+    organization = world.organization
+    default = organization.default_workspace_id
+    organization.workspaces[:] = [each for each in organization.workspaces if each["id"] != default]
+    world.sync()
+    rows = world.rows("explanation <> 'open' AND cost_report_usd IS NOT NULL")
+    assert explanations(rows) == {"equal"}
+    assert None in {row["workspace_id"] for row in rows}
+    assert default not in {row["workspace_id"] for row in rows}
