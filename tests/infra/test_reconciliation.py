@@ -1,12 +1,17 @@
-"""Who spent it, and whether the reports agree: on random lakes, and on simulated worlds."""
+"""Who spent it, and whether the reports agree: on random lakes, and in simulated worlds.
+
+python -m tests.infra.test_reconciliation    rewrites the results in docs/reconciliation.md
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from operator import mul
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -19,9 +24,10 @@ from anthropic_lake.query.catalog import CATALOG
 from infra.generate.view_columns import create_catalog
 from tests.contract.lab import TODAY as LAB_TODAY
 from tests.contract.lab import Lab
+from tests.lakes import build_lake
 from tests.ledger import entry
 from tests.query.conftest import stored
-from tests.query.cookbook import answer
+from tests.query.cookbook import ROOT, _table, answer
 from tests.simulator import AdminApiServer, Organization
 from tests.simulator.analytics import Pricing
 from tests.simulator.analytics_endpoints import Analytics
@@ -233,7 +239,13 @@ def test_a_cost_in_another_currency_is_a_row_of_its_own(ask: Ask) -> None:
 
 # --- whether the reports agree, on random lakes
 
-FIGURES = ("cost_report_usd", "analytics_usd", "analytics_list_usd", "claude_code_estimate_usd")
+FIGURES = (
+    "cost_report_usd",
+    "analytics_usd",
+    "analytics_list_usd",
+    "allocated_usd",
+    "claude_code_estimate_usd",
+)
 BY_WORKSPACE = "actor,cost_type,token_type,workspace_id"
 USD = ("usd", "list_usd")
 
@@ -356,6 +368,7 @@ def test_each_day_organization_and_workspace_is_one_row_that_is_explained(
 
 # --- whether they agree, in simulated worlds
 
+ASSETS = ("workspaces", "usage_report", "cost_report", "analytics_cost", "claude_code_usage")
 START = LAB_TODAY - timedelta(days=4)
 
 
@@ -370,7 +383,7 @@ class World:
     def sync(self, analytics: Analytics | None = None, **environment: str) -> None:
         with AdminApiServer(self.organization, analytics=analytics) as api:
             lab = Lab(api, self._folder, environment=environment)
-            for asset in ("workspaces", "cost_report", "analytics_cost", "claude_code_usage"):
+            for asset in ASSETS:
                 lab.run(asset)
 
     def sync_without_analytics(self) -> None:
@@ -382,8 +395,12 @@ class World:
     def rows(self, where: str = "workspace_id IS NOT NULL AND explanation <> 'open'") -> Rows:
         """Return rows of the view: by default those that compare, of days that are final."""
         sql = f"SELECT * FROM cost_reconciliation WHERE {where} ORDER BY date, workspace_id"
-        found: Rows = answer(sql, stored(self._folder)).to_pylist()
+        found = self.ask(sql)
         assert found
+        return found
+
+    def ask(self, sql: str) -> Rows:
+        found: Rows = answer(sql, stored(self._folder)).to_pylist()
         return found
 
     def usd(
@@ -479,3 +496,66 @@ def test_a_default_workspace_that_no_list_names_is_the_row_of_no_workspace(world
     assert explanations(rows) == {"equal"}
     assert None in {row["workspace_id"] for row in rows}
     assert default not in {row["workspace_id"] for row in rows}
+
+
+def test_what_is_allocated_is_what_the_keys_cost(world: World) -> None:
+    world.sync()
+    by_key = world.ask(
+        "SELECT date, workspace_id, sum(cost_usd) AS allocated_usd FROM cost_by_api_key "
+        "WHERE method = 'tokens' GROUP BY date, workspace_id"
+    )
+    expected = {(row["date"], row["workspace_id"]): row["allocated_usd"] for row in by_key}
+    rows = world.rows("true")
+    found = {(row["date"], row["workspace_id"]): row["allocated_usd"] for row in rows}
+    assert {group: usd for group, usd in found.items() if usd is not None} == expected
+    assert expected
+
+
+def test_the_estimate_of_claude_code_stands_once_a_day(world: World) -> None:
+    world.sync()
+    rows = world.rows("claude_code_estimate_usd IS NOT NULL")
+    estimates = world.ask(
+        "SELECT date, sum(estimated_cost_amount_usd) AS usd FROM claude_code_usage GROUP BY date"
+    )
+    assert {row["workspace_id"] for row in rows} == {None}
+    assert {row["date"]: row["claude_code_estimate_usd"] for row in rows} == {
+        row["date"]: row["usd"] for row in estimates if row["usd"] is not None
+    }
+
+
+# --- the page
+
+PAGE = ROOT / "docs" / "reconciliation.md"
+_ANSWERED = re.compile(r"```sql\n(?P<sql>.*?)```\n\n(?P<table>(?:\|[^\n]*\n)+)", re.DOTALL)
+
+
+def rendered(text: str, folder: Path) -> str:
+    """Return the page with the result of each statement below it."""
+    lake = stored(folder)
+
+    def section(block: re.Match[str]) -> str:
+        result = "\n".join(_table(answer(block["sql"], lake)))
+        return f"```sql\n{block['sql']}```\n\n{result}\n"
+
+    return _ANSWERED.sub(section, text)
+
+
+def test_the_page_has_the_figures_of_the_demo_lake(tmp_path: Path) -> None:
+    build_lake(tmp_path / "lake")
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.count("```sql") == len(_ANSWERED.findall(text))
+    assert rendered(text, tmp_path / "lake") == text, (
+        "run `python -m tests.infra.test_reconciliation`"
+    )
+
+
+def main() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "lake"
+        build_lake(folder)
+        text = rendered(PAGE.read_text(encoding="utf-8"), folder)
+        PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

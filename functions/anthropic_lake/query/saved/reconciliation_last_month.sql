@@ -8,6 +8,7 @@ SELECT
     sum(analytics_usd) AS analytics_usd,
     sum(analytics_list_usd) AS analytics_list_usd,
     sum(difference_usd) AS difference_usd,
+    sum(allocated_usd) AS allocated_usd,
     sum(claude_code_estimate_usd) AS claude_code_estimate_usd,
     workspace_id
 FROM cost_reconciliation
