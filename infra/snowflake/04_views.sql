@@ -666,6 +666,72 @@ AS
   GROUP BY
     organization_id;
 
+CREATE OR REPLACE VIEW cost_by_actor
+  COMMENT = 'What did each person, API key and service account cost each day, as the vendor attributes it?'
+AS
+  SELECT
+    a.date,
+    a.organization_id,
+    a.actor_type,
+    a.actor_id,
+    COALESCE(a.person, k.name, a.actor_id) AS actor_name,
+    a.api_key_id,
+    a.workspace_id,
+    COALESCE(w.workspace_name, a.workspace_id) AS workspace_name,
+    a.model,
+    a.product,
+    a.cost_type,
+    a.token_type,
+    a.cost_usd,
+    a.list_cost_usd,
+    a.currency
+  FROM (
+    SELECT
+      r.date,
+      COALESCE(r.organization_id, l.organization_id) AS organization_id,
+      r.actor_type,
+      COALESCE(
+        r.actor_user_id,
+        r.actor_service_account_id,
+        r.actor_api_key_id,
+        r.actor_federated_subject,
+        r.actor_provider
+      ) AS actor_id,
+      COALESCE(LOWER(r.actor_email_address), r.actor_name) AS person,
+      r.actor_api_key_id,
+      r.api_key_id,
+      r.workspace_id,
+      r.model,
+      r.product,
+      r.cost_type,
+      r.token_type,
+      r.currency,
+      SUM(r.amount_usd) AS cost_usd,
+      SUM(r.list_amount_usd) AS list_cost_usd
+    FROM analytics_cost AS r
+    CROSS JOIN lake_organization AS l
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      9,
+      10,
+      11,
+      12,
+      13
+  ) AS a
+  LEFT JOIN api_keys_current AS k
+    ON k.id = a.actor_api_key_id
+    AND COALESCE(k.organization_id, '') = COALESCE(a.organization_id, '')
+  LEFT JOIN workspace_names AS w
+    ON w.reported_workspace_id = a.workspace_id
+    AND COALESCE(w.organization_id, '') = COALESCE(a.organization_id, '');
+
 CREATE OR REPLACE VIEW cost_by_api_key
   COMMENT = 'What did each API key cost each day, the cost of its workspace and model being split by tokens?'
 AS
@@ -1078,4 +1144,152 @@ AS
   LEFT JOIN api_keys_current AS k
     ON COALESCE(k.organization_id, '') = COALESCE(u.organization_id, '')
     AND k.id = u.api_key_id;
+
+CREATE OR REPLACE VIEW cost_reconciliation
+  COMMENT = 'Do the cost report and the cost by person agree on each day and workspace, and if not, why?'
+AS
+  WITH figure AS (
+    SELECT
+      date,
+      organization_id,
+      workspace_id,
+      cost_usd AS cost_report_usd,
+      CAST(NULL AS DECIMAL(38, 12)) AS analytics_usd,
+      CAST(NULL AS DECIMAL(38, 12)) AS analytics_list_usd,
+      CAST(NULL AS DECIMAL(38, 12)) AS allocated_usd,
+      CAST(NULL AS DECIMAL(38, 12)) AS claude_code_estimate_usd
+    FROM cost_daily
+    UNION ALL
+    SELECT
+      a.date,
+      COALESCE(a.organization_id, l.organization_id),
+      CASE
+        WHEN NOT n.workspace_id IS NULL OR NOT r.workspace_id IS NULL
+        THEN a.workspace_id
+      END,
+      NULL,
+      a.amount_usd,
+      a.list_amount_usd,
+      NULL,
+      NULL
+    FROM analytics_cost AS a
+    CROSS JOIN lake_organization AS l
+    LEFT JOIN workspace_names AS n
+      ON n.reported_workspace_id IS NULL
+      AND COALESCE(n.organization_id, '') = COALESCE(a.organization_id, l.organization_id, '')
+    LEFT JOIN (
+      SELECT DISTINCT
+        date,
+        workspace_id
+      FROM cost_report
+    ) AS r
+      ON r.date = a.date AND r.workspace_id = a.workspace_id
+    UNION ALL
+    SELECT
+      date,
+      organization_id,
+      workspace_id,
+      NULL,
+      NULL,
+      NULL,
+      cost_usd,
+      NULL
+    FROM cost_by_api_key
+    WHERE
+      method <> 'unallocated'
+    UNION ALL
+    SELECT
+      u.date,
+      COALESCE(u.organization_id, l.organization_id),
+      NULL,
+      NULL,
+      NULL,
+      NULL,
+      NULL,
+      u.estimated_cost_amount_usd
+    FROM claude_code_usage AS u
+    CROSS JOIN lake_organization AS l
+  ), summed AS (
+    SELECT
+      date,
+      organization_id,
+      workspace_id,
+      SUM(cost_report_usd) AS cost_report_usd,
+      SUM(analytics_usd) AS analytics_usd,
+      SUM(analytics_list_usd) AS analytics_list_usd,
+      SUM(allocated_usd) AS allocated_usd,
+      SUM(claude_code_estimate_usd) AS claude_code_estimate_usd
+    FROM figure
+    WHERE
+      NOT COALESCE(cost_report_usd, analytics_usd, allocated_usd, claude_code_estimate_usd) IS NULL
+    GROUP BY
+      1,
+      2,
+      3
+  ), day_read AS (
+    SELECT
+      COALESCE(s.organization_id, l.organization_id) AS organization_id,
+      s.day,
+      COUNT(
+        DISTINCT CASE WHEN s.is_final AND s.asset <> 'claude_code_usage' THEN s.asset END
+      ) AS final_reports,
+      COUNT(
+        CASE
+          WHEN s.asset = 'analytics_cost'
+          AND s.grouped_by LIKE '%workspace_id%'
+          AND s.grouped_by NOT LIKE '%rbac_group_id%'
+          THEN 1
+        END
+      ) AS reports_by_workspace,
+      MIN(MIN(CASE WHEN s.asset = 'analytics_cost' THEN s.day END)) OVER (PARTITION BY COALESCE(s.organization_id, l.organization_id)) AS first_analytics_day
+    FROM sync_days AS s
+    CROSS JOIN lake_organization AS l
+    WHERE
+      s.date BETWEEN CAST('2023-01-01' AS DATE) AND CAST(SYSDATE() AS DATE)
+      AND DAY(s.date) = 1
+      AND s.asset IN ('analytics_cost', 'claude_code_usage', 'cost_report')
+    GROUP BY
+      1,
+      2
+  ), compared AS (
+    SELECT
+      f.*,
+      COALESCE(f.analytics_usd - f.cost_report_usd, f.analytics_usd, -f.cost_report_usd) AS difference_usd,
+      CASE
+        WHEN f.analytics_usd IS NULL AND COALESCE(f.date < d.first_analytics_day, TRUE)
+        THEN 'not offered'
+        WHEN COALESCE(d.final_reports, 0) < 2
+        THEN 'open'
+        WHEN d.reports_by_workspace = 0
+        THEN 'grouping'
+        WHEN f.analytics_usd IS NULL AND f.cost_report_usd IS NULL
+        THEN 'grouping'
+      END AS obstacle
+    FROM summed AS f
+    LEFT JOIN day_read AS d
+      ON d.day = f.date
+      AND COALESCE(d.organization_id, '') = COALESCE(f.organization_id, '')
+  )
+  SELECT
+    c.date,
+    c.organization_id,
+    c.workspace_id,
+    COALESCE(w.workspace_name, c.workspace_id) AS workspace_name,
+    c.cost_report_usd,
+    c.analytics_usd,
+    c.analytics_list_usd,
+    c.allocated_usd,
+    c.claude_code_estimate_usd,
+    CASE WHEN COALESCE(c.obstacle, 'open') = 'open' THEN c.difference_usd END AS difference_usd,
+    CASE
+      WHEN NOT c.obstacle IS NULL
+      THEN c.obstacle
+      WHEN ABS(c.difference_usd) <= 0.01
+      THEN 'equal'
+      ELSE 'unexplained'
+    END AS explanation
+  FROM compared AS c
+  LEFT JOIN workspace_names AS w
+    ON w.reported_workspace_id = c.workspace_id
+    AND COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '');
 -- /generated:views
