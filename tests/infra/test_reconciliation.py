@@ -274,18 +274,26 @@ def estimates(draw: st.DrawFn) -> Row:
     }
 
 
+owners: st.SearchStrategy[list[str | None]] = st.sampled_from(
+    [[ORGANIZATION], [None], [ORGANIZATION, "org-2"]]
+)
+groupings = st.sampled_from([BY_WORKSPACE] * 3 + ["actor", "rbac_group_id,workspace_id"])
+
+
 @st.composite
 def ledgers(draw: st.DrawFn) -> Rows:
     """Return what was read of each day: not all of it, and grouped in one way or another."""
     entries = []
-    for organization in draw(st.sampled_from([[ORGANIZATION], [None], [ORGANIZATION, "org-2"]])):
+    for organization in draw(owners):
         for asset in ("cost_report", "analytics_cost", "claude_code_usage"):
             for day in draw(st.sets(days)) if draw(st.booleans()) else DAYS:
-                grouping = draw(st.sampled_from([BY_WORKSPACE] * 3 + ["actor", "rbac_group_id"]))
-                if grouping == "rbac_group_id":
-                    grouping = f"{grouping},workspace_id"
-                known = {"organization_id": organization, "is_final": draw(st.integers(0, 4)) > 0}
-                row = entry(asset, day, **known, grouped_by=grouping)
+                row = entry(
+                    asset,
+                    day,
+                    organization_id=organization,
+                    is_final=draw(st.integers(0, 4)) > 0,
+                    grouped_by=draw(groupings),
+                )
                 entries.append({**row, "date": day.replace(day=1)})
     return entries
 
