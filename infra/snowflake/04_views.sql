@@ -1216,13 +1216,13 @@ AS
     SELECT
       m.*,
       usual_left_usd * (
-        1 + growth
+        1 + COALESCE(growth, 0)
       ) AS left_usd,
-      2 * usual_error * SQRT(0.125 + 1e0 / days_left) + ABS(growth) / 2 AS width
+      2 * usual_error * SQRT(0.125 + 1e0 / days_left) + COALESCE(ABS(growth) * days_left / 40, 0.2) AS width
     FROM (
       SELECT
         months.*,
-        CASE WHEN method = 'weekday' THEN COALESCE(g.growth, 0) ELSE 0 END AS growth
+        CASE WHEN method = 'weekday' THEN g.growth END AS growth
       FROM months
       LEFT JOIN growth AS g
         ON COALESCE(g.organization_id, '') = COALESCE(months.organization_id, '')

@@ -1,6 +1,6 @@
 -- What will the month cost, for the organization and each workspace, and between which bounds?
 -- Only final days count as spent: month_to_date_usd is a sum of the vendor's figures. The other
--- amounts are statistics, as docs/insight.md defines them; days of 120 days are looked at.
+-- amounts are statistics, as docs/insight.md defines them. Looks at 120 days.
 WITH calendar AS (
     SELECT
         m.date,
@@ -163,12 +163,11 @@ months AS (
 forecasts AS (
     SELECT
         m.*,
-        usual_left_usd * (1 + growth) AS left_usd,
-        2 * usual_error * sqrt(0.125 + 1e0 / days_left) + abs(growth) / 2 AS width
+        usual_left_usd * (1 + coalesce(growth, 0)) AS left_usd,
+        2 * usual_error * sqrt(0.125 + 1e0 / days_left)
+        + coalesce(abs(growth) * days_left / 40, 0.2) AS width
     FROM (
-        SELECT
-            months.*,
-            CASE WHEN method = 'weekday' THEN coalesce(g.growth, 0) ELSE 0 END AS growth
+        SELECT months.*, CASE WHEN method = 'weekday' THEN g.growth END AS growth
         FROM months
         LEFT JOIN growth AS g
             ON coalesce(g.organization_id, '') = coalesce(months.organization_id, '')
