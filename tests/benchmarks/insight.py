@@ -256,13 +256,13 @@ def _forecasts(
                     "SELECT series, workspace_id, method, forecast_usd, low_usd, high_usd "
                     "FROM cost_forecast"
                 ).fetchall()
-                for series, workspace, method, *figures in rows:
+                for series, workspace, method, middle, low, high in rows:
                     chosen = [world.costs[int(workspace)]] if workspace else world.costs
                     truth = sum(sum(costs[first:last]) for costs in chosen)
                     spent = sum(sum(costs[first:today]) for costs in chosen)
                     pace = spent / (today - first) * (last - first)
                     known = (series, method, day_of_month, growth, drift)
-                    yield Forecast(*known, *figures, pace, truth)
+                    yield Forecast(*known, middle, low, high, pace, truth)
 
 
 def _by_day(history: str, forecasts: list[Forecast]) -> Iterator[list[str]]:
