@@ -1145,6 +1145,405 @@ AS
     ON COALESCE(k.organization_id, '') = COALESCE(u.organization_id, '')
     AND k.id = u.api_key_id;
 
+CREATE OR REPLACE VIEW cost_anomalies
+  COMMENT = 'Which days of an organization, a workspace or a model cost unusually much, and what drove them?'
+AS
+  WITH calendar AS (
+    SELECT
+      date,
+      status = 'final' AS is_final,
+      MIN(date) OVER () AS lake_start
+    FROM coverage
+    WHERE
+      asset = 'cost_report'
+  ), costs AS (
+    SELECT
+      c.date,
+      c.organization_id,
+      s.series,
+      CASE WHEN s.series <> 'organization' THEN c.workspace_id END AS workspace_id,
+      CASE WHEN s.series = 'model' THEN c.model END AS model,
+      MAX(CASE WHEN s.series <> 'organization' THEN c.workspace_name END) AS workspace_name,
+      SUM(c.cost_usd) AS cost_usd
+    FROM cost_daily AS c
+    CROSS JOIN (VALUES
+      ('organization'),
+      ('workspace'),
+      ('model')) AS s(series)
+    WHERE
+      c.cost_usd <> 0
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5
+  ), days AS (
+    SELECT
+      d.date,
+      d.lake_start,
+      s.organization_id,
+      s.series,
+      s.workspace_id,
+      s.workspace_name,
+      s.model,
+      s.first_cost,
+      CASE WHEN d.is_final THEN COALESCE(c.cost_usd, 0) END AS cost_usd
+    FROM (
+      SELECT
+        organization_id,
+        series,
+        workspace_id,
+        model,
+        MAX(workspace_name) AS workspace_name,
+        MIN(date) AS first_cost
+      FROM costs
+      WHERE
+        date IN (
+          SELECT
+            date
+          FROM calendar
+          WHERE
+            is_final
+        )
+      GROUP BY
+        1,
+        2,
+        3,
+        4
+    ) AS s
+    CROSS JOIN calendar AS d
+    LEFT JOIN costs AS c
+      ON c.date = d.date
+      AND c.series = s.series
+      AND COALESCE(c.organization_id, '') = COALESCE(s.organization_id, '')
+      AND COALESCE(c.workspace_id, '') = COALESCE(s.workspace_id, '')
+      AND COALESCE(c.model, '') = COALESCE(s.model, '')
+  ), weeks AS (
+    SELECT
+      *,
+      LAG(cost_usd, 7) OVER (PARTITION BY organization_id, series, workspace_id, model ORDER BY date) AS week_1,
+      LAG(cost_usd, 14) OVER (PARTITION BY organization_id, series, workspace_id, model ORDER BY date) AS week_2,
+      LAG(cost_usd, 21) OVER (PARTITION BY organization_id, series, workspace_id, model ORDER BY date) AS week_3,
+      LAG(cost_usd, 28) OVER (PARTITION BY organization_id, series, workspace_id, model ORDER BY date) AS week_4,
+      SUM(cost_usd) OVER (
+        PARTITION BY organization_id, series, workspace_id, model
+        ORDER BY date
+        ROWS BETWEEN 6 PRECEDING AND CURRENT ROW
+      ) AS seven_days_usd
+    FROM days
+  ), expectations AS (
+    SELECT
+      *,
+      CAST(week_1 + week_2 + week_3 + week_4 - GREATEST(week_1, week_2, week_3, week_4) - LEAST(week_1, week_2, week_3, week_4) AS DOUBLE) / 2 AS expected_usd
+    FROM weeks
+  ), deviations AS (
+    SELECT
+      *,
+      CAST(cost_usd AS DOUBLE) - expected_usd AS impact_usd,
+      CASE
+        WHEN date >= DATEADD(DAY, 28, first_cost) AND (
+          cost_usd <> 0 OR expected_usd <> 0
+        )
+        THEN (
+          CAST(cost_usd AS DOUBLE) - expected_usd
+        ) / GREATEST(expected_usd, 5)
+      END AS deviation,
+      CASE
+        WHEN first_cost >= DATEADD(DAY, 28, lake_start)
+        AND date < DATEADD(DAY, 42, first_cost)
+        AND seven_days_usd > 100
+        THEN date
+      END AS new_spend_day
+    FROM expectations
+  ), judgements AS (
+    SELECT
+      *,
+      AVG(LEAST(ABS(deviation), 0.5)) OVER (
+        PARTITION BY organization_id, series, workspace_id, model
+        ORDER BY date
+        ROWS BETWEEN 28 PRECEDING AND 1 PRECEDING
+      ) AS usual_deviation,
+      COUNT(deviation) OVER (
+        PARTITION BY organization_id, series, workspace_id, model
+        ORDER BY date
+        ROWS BETWEEN 28 PRECEDING AND 1 PRECEDING
+      ) AS days_compared,
+      MIN(new_spend_day) OVER (PARTITION BY organization_id, series, workspace_id, model ORDER BY date) AS first_new_spend_day,
+      CASE
+        WHEN series = 'model'
+        THEN workspace_name || ' / ' || COALESCE(model, 'no model')
+      END AS part,
+      CASE WHEN series = 'model' THEN impact_usd END AS part_impact_usd
+    FROM deviations
+  ), kinds AS (
+    SELECT
+      *,
+      CASE
+        WHEN date = first_new_spend_day
+        THEN 'new spend'
+        WHEN deviation >= GREATEST(4 * usual_deviation, 0.25)
+        AND impact_usd >= 25
+        AND days_compared >= 14
+        THEN 'spike'
+      END AS kind,
+      FIRST_VALUE(part) OVER (PARTITION BY date, organization_id ORDER BY part_impact_usd DESC NULLS LAST, part) AS organization_driver,
+      FIRST_VALUE(part_impact_usd) OVER (PARTITION BY date, organization_id ORDER BY part_impact_usd DESC NULLS LAST, part) AS organization_driver_impact_usd,
+      FIRST_VALUE(part) OVER (
+        PARTITION BY date, organization_id, workspace_id
+        ORDER BY part_impact_usd DESC NULLS LAST, part
+      ) AS workspace_driver,
+      FIRST_VALUE(part_impact_usd) OVER (
+        PARTITION BY date, organization_id, workspace_id
+        ORDER BY part_impact_usd DESC NULLS LAST, part
+      ) AS workspace_driver_impact_usd
+    FROM judgements
+  )
+  SELECT
+    date,
+    organization_id,
+    series,
+    workspace_id,
+    workspace_name,
+    model,
+    kind,
+    cost_usd,
+    expected_usd,
+    impact_usd,
+    deviation,
+    usual_deviation,
+    CASE series
+      WHEN 'organization'
+      THEN organization_driver
+      WHEN 'workspace'
+      THEN workspace_driver
+      ELSE part
+    END AS driver,
+    CASE series
+      WHEN 'organization'
+      THEN organization_driver_impact_usd
+      WHEN 'workspace'
+      THEN workspace_driver_impact_usd
+      ELSE part_impact_usd
+    END AS driver_impact_usd
+  FROM kinds
+  WHERE
+    NOT kind IS NULL;
+
+CREATE OR REPLACE VIEW cost_forecast
+  COMMENT = 'What will the month cost, for the organization and each workspace, and between which bounds?'
+AS
+  WITH calendar AS (
+    SELECT
+      m.date,
+      m.date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) AS in_month,
+      NOT f.date IS NULL AS is_final,
+      MAX(f.date) OVER () AS last_final
+    FROM (
+      SELECT
+        CAST(DATEADD(
+          DAY,
+          -CAST(t.n AS BIGINT),
+          DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) + INTERVAL '1 MONTH'
+        ) AS DATE) AS date
+      FROM TABLE(FLATTEN(INPUT => ARRAY_GENERATE_RANGE(1, 120 + 1))) AS t(seq, key, path, index, n, this)
+    ) AS m
+    LEFT JOIN coverage AS f
+      ON f.date = m.date
+      AND f.asset = 'cost_report'
+      AND f.status = 'final'
+      AND f.date < CAST(SYSDATE() AS DATE)
+  ), costs AS (
+    SELECT
+      c.date,
+      c.organization_id,
+      s.series,
+      CASE WHEN s.series = 'workspace' THEN c.workspace_id END AS workspace_id,
+      MAX(CASE WHEN s.series = 'workspace' THEN c.workspace_name END) AS workspace_name,
+      SUM(c.cost_usd) AS cost_usd
+    FROM cost_daily AS c
+    CROSS JOIN (VALUES
+      ('organization'),
+      ('workspace')) AS s(series)
+    WHERE
+      c.cost_usd <> 0
+      AND c.date >= DATE_TRUNC('MONTH', CAST(SYSDATE() AS DATE)) + INTERVAL '1 MONTH' - INTERVAL '120 DAY'
+      AND c.date < CAST(SYSDATE() AS DATE)
+    GROUP BY
+      1,
+      2,
+      3,
+      4
+  ), days AS (
+    SELECT
+      d.date,
+      d.in_month,
+      d.is_final,
+      d.last_final,
+      d.is_final AND d.date > DATEADD(DAY, -28, d.last_final) AS is_recent,
+      s.organization_id,
+      s.series,
+      s.workspace_id,
+      s.workspace_name,
+      s.first_cost,
+      CASE WHEN d.is_final THEN COALESCE(c.cost_usd, 0) END AS cost_usd
+    FROM (
+      SELECT
+        organization_id,
+        series,
+        workspace_id,
+        MAX(workspace_name) AS workspace_name,
+        MIN(date) AS first_cost
+      FROM costs
+      WHERE
+        date IN (
+          SELECT
+            date
+          FROM calendar
+          WHERE
+            is_final
+        )
+      GROUP BY
+        1,
+        2,
+        3
+    ) AS s
+    CROSS JOIN calendar AS d
+    LEFT JOIN costs AS c
+      ON c.date = d.date
+      AND c.series = s.series
+      AND COALESCE(c.organization_id, '') = COALESCE(s.organization_id, '')
+      AND COALESCE(c.workspace_id, '') = COALESCE(s.workspace_id, '')
+  ), weeks AS (
+    SELECT
+      *,
+      LAG(cost_usd, 7) OVER (PARTITION BY organization_id ORDER BY date) AS week_1,
+      LAG(cost_usd, 14) OVER (PARTITION BY organization_id ORDER BY date) AS week_2,
+      LAG(cost_usd, 21) OVER (PARTITION BY organization_id ORDER BY date) AS week_3,
+      LAG(cost_usd, 28) OVER (PARTITION BY organization_id ORDER BY date) AS week_4
+    FROM days
+    WHERE
+      series = 'organization'
+  ), deviations AS (
+    SELECT
+      organization_id,
+      (
+        CAST(cost_usd AS DOUBLE) - expected_usd
+      ) / GREATEST(expected_usd, 5) AS deviation
+    FROM (
+      SELECT
+        *,
+        CAST(week_1 + week_2 + week_3 + week_4 - GREATEST(week_1, week_2, week_3, week_4) - LEAST(week_1, week_2, week_3, week_4) AS DOUBLE) / 2 AS expected_usd
+      FROM weeks
+      WHERE
+        is_recent AND date >= DATEADD(DAY, 28, first_cost)
+    ) AS expectations
+    WHERE
+      NOT expected_usd IS NULL AND (
+        cost_usd <> 0 OR expected_usd <> 0
+      )
+  ), growth AS (
+    SELECT
+      organization_id,
+      AVG(deviation) AS growth
+    FROM (
+      SELECT
+        organization_id,
+        deviation,
+        ROW_NUMBER() OVER (PARTITION BY organization_id ORDER BY deviation) AS place,
+        COUNT(*) OVER (PARTITION BY organization_id) AS places
+      FROM deviations
+    ) AS ranks
+    WHERE
+      places >= 14 AND 2 * place BETWEEN places AND places + 2
+    GROUP BY
+      organization_id
+  ), weekdays AS (
+    SELECT
+      *,
+      COUNT(CASE WHEN is_recent THEN cost_usd END) OVER (PARTITION BY organization_id, series, workspace_id, DAYOFWEEKISO(date)) AS known_days,
+      SUM(CASE WHEN is_recent THEN cost_usd END) OVER (PARTITION BY organization_id, series, workspace_id, DAYOFWEEKISO(date)) AS sum_usd,
+      MAX(CASE WHEN is_recent THEN cost_usd END) OVER (PARTITION BY organization_id, series, workspace_id, DAYOFWEEKISO(date)) AS most_usd,
+      MIN(CASE WHEN is_recent THEN cost_usd END) OVER (PARTITION BY organization_id, series, workspace_id, DAYOFWEEKISO(date)) AS least_usd,
+      AVG(CASE WHEN date >= first_cost THEN CAST(cost_usd AS DOUBLE) END) OVER (PARTITION BY organization_id, series, workspace_id) AS pace_usd
+    FROM days
+  ), methods AS (
+    SELECT
+      *,
+      CASE
+        WHEN first_cost <= DATEADD(DAY, -27, last_final)
+        AND MIN(known_days) OVER (PARTITION BY organization_id, series, workspace_id) > 0
+        THEN 'weekday'
+        ELSE 'pace'
+      END AS method
+    FROM weekdays
+  ), usual_days AS (
+    SELECT
+      *,
+      CASE
+        WHEN method = 'pace'
+        THEN pace_usd
+        WHEN known_days > 2
+        THEN CAST(sum_usd - most_usd - least_usd AS DOUBLE) / (
+          known_days - 2
+        )
+        ELSE CAST(sum_usd AS DOUBLE) / known_days
+      END AS usual_usd
+    FROM methods
+  ), months AS (
+    SELECT
+      organization_id,
+      series,
+      workspace_id,
+      workspace_name,
+      method,
+      SUM(CASE WHEN in_month AND is_final THEN cost_usd ELSE 0 END) AS month_to_date_usd,
+      COUNT(CASE WHEN in_month AND is_final THEN 1 END) AS days_final,
+      COUNT(CASE WHEN in_month AND NOT is_final THEN 1 END) AS days_left,
+      SUM(CASE WHEN in_month AND NOT is_final THEN usual_usd ELSE 0 END) AS usual_left_usd,
+      SUM(
+        CASE
+          WHEN is_recent AND date >= first_cost
+          THEN ABS(CAST(cost_usd AS DOUBLE) - usual_usd)
+        END
+      ) / GREATEST(SUM(CASE WHEN is_recent AND date >= first_cost THEN usual_usd END), 5) AS usual_error
+    FROM usual_days
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5
+  ), forecasts AS (
+    SELECT
+      m.*,
+      usual_left_usd * (
+        1 + COALESCE(growth, 0)
+      ) AS left_usd,
+      2 * usual_error * SQRT(0.125 + 1e0 / days_left) + COALESCE(ABS(growth) * days_left / 40, 0.2) AS width
+    FROM (
+      SELECT
+        months.*,
+        CASE WHEN method = 'weekday' THEN g.growth END AS growth
+      FROM months
+      LEFT JOIN growth AS g
+        ON COALESCE(g.organization_id, '') = COALESCE(months.organization_id, '')
+    ) AS m
+  )
+  SELECT
+    organization_id,
+    series,
+    workspace_id,
+    workspace_name,
+    month_to_date_usd,
+    days_final,
+    days_left,
+    CAST(month_to_date_usd AS DOUBLE) + left_usd AS forecast_usd,
+    CAST(month_to_date_usd AS DOUBLE) + left_usd - ABS(left_usd) * LEAST(width, 1) AS low_usd,
+    CAST(month_to_date_usd AS DOUBLE) + left_usd + ABS(left_usd) * width AS high_usd,
+    method
+  FROM forecasts;
+
 CREATE OR REPLACE VIEW cost_reconciliation
   COMMENT = 'Do the cost report and the cost by person agree on each day and workspace, and if not, why?'
 AS

@@ -16,6 +16,7 @@ PROGRAMS = (
     "analytics",
     "spread",
     "coverage",
+    "insight",
     "cold_start",
     "memory",
     "bill",
