@@ -53,7 +53,6 @@ WITH figure AS (
     FROM claude_code_usage AS u
     CROSS JOIN lake_organization AS l
 ),
-
 summed AS (
     SELECT
         date,
@@ -69,7 +68,6 @@ summed AS (
         IS NOT NULL
     GROUP BY 1, 2, 3
 ),
-
 day_read AS (
     SELECT
         coalesce(s.organization_id, l.organization_id) AS organization_id,
@@ -94,7 +92,6 @@ day_read AS (
         AND s.asset IN ('analytics_cost', 'claude_code_usage', 'cost_report')
     GROUP BY 1, 2
 ),
-
 compared AS (
     SELECT
         f.*,
@@ -112,7 +109,6 @@ compared AS (
         ON d.day = f.date
         AND coalesce(d.organization_id, '') = coalesce(f.organization_id, '')
 )
-
 SELECT
     c.date,
     c.organization_id,
