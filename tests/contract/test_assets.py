@@ -275,7 +275,7 @@ def usage_in(rows: list[Json], group_by: tuple[str, ...]) -> Counter[Any]:
         ("api_key_id,workspace_id,model,service_tier,context_window", "1d", 86400),
         ("account_id,service_account_id,inference_geo,speed,model", "1d", 86400),
         ("model", "1h", 3600),
-        ("workspace_id", "1m", 60),
+        pytest.param("workspace_id", "1m", 60, marks=pytest.mark.slow),
     ],
 )
 def test_usage_is_the_sum_of_the_events_by_the_dimensions_asked_for(

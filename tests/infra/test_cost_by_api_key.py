@@ -382,7 +382,7 @@ def random_lake() -> Iterator[Lake]:
         yield lake
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cost_rows, usage_rows, groupings)
 def test_any_lake_is_split_to_the_last_digit(
     random_lake: Lake, costs: list[Row], uses: list[Row], by_day: tuple[str, str, str]

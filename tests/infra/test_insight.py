@@ -405,7 +405,7 @@ COST = st.tuples(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(COST, max_size=120), st.sets(st.integers(1, 70), max_size=20), st.booleans())
 def test_a_forecast_counts_the_final_days_exactly_and_once(
     costs: list[tuple[Any, ...]], holes: set[int], has_names: bool
@@ -439,7 +439,7 @@ def test_a_forecast_counts_the_final_days_exactly_and_once(
     assert all(low <= middle <= high for low, middle, high in statistics)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(COST, max_size=200))
 def test_an_anomaly_is_one_row_with_the_cost_of_its_day(costs: list[tuple[Any, ...]]) -> None:
     lake = Lake()

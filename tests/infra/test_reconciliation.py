@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anthropic_lake.query.catalog import CATALOG
@@ -139,6 +139,7 @@ snapshots: st.SearchStrategy[Lake] = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=15)
 @given(snapshots, st.lists(analytics_rows(), max_size=12))
 def test_the_cost_of_all_actors_is_the_vendors_to_the_last_digit(
     ask: Ask, lake: Lake, rows: Rows
@@ -158,6 +159,7 @@ def test_the_cost_of_all_actors_is_the_vendors_to_the_last_digit(
     assert {row[:-2]: list(row[-2:]) for row in found} == expected
 
 
+@settings(max_examples=15)
 @given(snapshots, st.lists(analytics_rows(), max_size=12))
 def test_no_actor_has_two_rows_of_one_kind_of_cost(ask: Ask, lake: Lake, rows: Rows) -> None:
     lake = {**lake, "analytics_cost": rows * 2}
@@ -355,6 +357,7 @@ def explanation(
     return difference, "equal" if abs(difference) <= Decimal("0.01") else "unexplained"
 
 
+@settings(max_examples=30)
 @given(
     snapshots,
     st.lists(cost_rows(), max_size=8),

@@ -82,8 +82,11 @@ def _ledger(lake: Path) -> dict[date, str]:
 @pytest.mark.parametrize(
     "asset",
     [
-        *("cost_report", "users"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("analytics_cost", "rate_limits")),
+        "users",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("cost_report", "analytics_cost", "rate_limits")
+        ),
     ],
 )
 def test_sigkill_at_every_effect_on_a_file_leaves_whole_files(

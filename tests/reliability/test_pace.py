@@ -166,7 +166,7 @@ def a_night(stack: Stack) -> None:
     )
 
 
-@pytest.mark.parametrize("concurrency", ["2", "10"])
+@pytest.mark.parametrize("concurrency", ["2", pytest.param("10", marks=pytest.mark.slow)])
 def test_at_the_defaults_no_request_is_refused_beside_a_backfill(concurrency: str) -> None:
     stack = Stack(read_settings({"BACKFILL_CONCURRENCY": concurrency}))
     a_night(stack)
