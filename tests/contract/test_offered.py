@@ -49,6 +49,15 @@ def test_a_run_of_what_is_not_offered_is_recorded_with_the_answer(
     assert written == {"_lake.json", "_watermarks/lake_id"}
 
 
+def test_what_is_not_offered_says_nothing_of_where_its_history_begins(
+    lab: Lab, simulated: AdminApiServer
+) -> None:
+    lab.environment = {"HISTORY_START": "2025-01-01"}
+    withhold(simulated, "analytics_cost")
+    (warning,) = lab.run("analytics_cost").warnings
+    assert warning.startswith(REASON)
+
+
 @pytest.mark.parametrize("asset", BETAS)
 def test_a_403_that_names_the_beta_says_so_too(
     lab: Lab, simulated: AdminApiServer, asset: str

@@ -48,7 +48,7 @@ class Pseudonyms:
         key = key.strip()
         hide(key)
         if not key:
-            raise SecretError(f"PEOPLE is pseudonym, and there is no pseudonym key: {_ADVICE}")
+            raise SecretError(f"pseudonyms need a key, and there is no pseudonym key: {_ADVICE}")
         if len(key) < _MIN_KEY_CHARS:
             problem = f"the pseudonym key has fewer than {_MIN_KEY_CHARS} characters"
             raise SecretError(f"{problem}, so it could be guessed: {_ADVICE}")

@@ -55,7 +55,7 @@ def sync(job: Job) -> None:
         if this_run.has_begun:
             raise  # it was offered a moment ago
         job.admit()
-        run.warnings.append(str(refusal))
+        run.warnings = [str(refusal)]  # the others are about a report that is there
         run.succeeded("unavailable")
     if window.advances:
         run.days_behind = _days_behind(run, window)
