@@ -208,6 +208,9 @@ class Trino:
                 "hive.timestamp-precision": "MILLISECONDS",  # Athena's
                 # moto has no GetColumnStatisticsForPartition: Trino would ask eleven times.
                 "hive.table-statistics-enabled": "false",
+                # Hundreds of listings at once are more than the emulated S3 answers in time.
+                "hive.max-split-iterator-threads": "8",
+                "hive.split-loader-concurrency": "8",
                 "fs.native-s3.enabled": "true",
                 "s3.region": REGION,
                 "s3.endpoint": self._aws_endpoint,
