@@ -29,7 +29,7 @@ setup: .venv/.installed  ## Make the development environment .venv
 demo: setup  ## Run all assets against a simulated API and an embedded AWS, then query the lake
 	$(BIN)/python -m tests.demo
 
-test: setup $(if $(ALL),.venv-fakesnow/.installed .venv-focus/.installed)  ## Run the tests; ARGS="-k word" for some of them, CI=true for the slow ones too
+test: setup $(if $(ALL),.venv-dbt/.installed .venv-fakesnow/.installed .venv-focus/.installed)  ## Run the tests; ARGS="-k word" for some of them, CI=true for the slow ones too
 	$(BIN)/pytest $(BY_FILE) -m "not athena$(if $(ALL),, and not slow)" $(ARGS)
 
 test-fast: setup  ## Run the tests that need neither server nor process: what one runs while editing
@@ -86,6 +86,7 @@ lock: .venv/.uv  ## Compile the locks from pyproject.toml; UPGRADE=--upgrade for
 	$(COMPILE) --group sam -o requirements/sam.txt
 	$(COMPILE) --group checkov -o requirements/checkov.txt
 	$(COMPILE) --group fakesnow -o requirements/fakesnow.txt
+	$(COMPILE) --group dbt --no-emit-package dbt-core-experimental-parser -o requirements/dbt.txt
 	$(subst version 3.11,version 3.12,$(COMPILE)) --group focus --no-emit-package pandasql \
 		-o requirements/focus.txt
 	$(COMPILE) pyproject.toml --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from anthropic_lake.query.catalog import CATALOG, Catalog
-from infra.generate import cloudformation, docs, snowflake
+from infra.generate import cloudformation, dbt, docs, snowflake
 from infra.generate.text import MarkersMissing, replace_section
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +41,8 @@ GENERATED: Mapping[str, Mapping[str, Callable[[Catalog], str]]] = {
         "native_tables": snowflake.native_tables,
         "load": snowflake.load,
     },
+    "dbt/models/sources.yml": {"tables": dbt.tables, "views": dbt.views},
+    "dbt/macros/duckdb.sql": {"tables": dbt.duckdb_tables, "views": dbt.duckdb_views},
     "README.md": {"tables": docs.table_list},
     "docs/tables.md": {"tables": docs.tables, "views": docs.views},
     "docs/cli.md": {"commands": docs.commands},

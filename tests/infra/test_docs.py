@@ -11,12 +11,17 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(
     page
-    for folder in (ROOT.glob("*.md"), DOCS.rglob("*.md"), ROOT.glob("tests/*.md"))
+    for folder in (
+        ROOT.glob("*.md"),
+        DOCS.rglob("*.md"),
+        ROOT.glob("tests/*.md"),
+        ROOT.glob("dbt/*.md"),
+    )
     for page in folder
 )
 _CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<path>[^)#\s]*)#?(?P<anchor>[^)\s]*)\)")
-_FILE = re.compile(r"(?<![\w/])(?:functions|infra|tests|docs|requirements)/[\w./-]+\.\w+")
+_FILE = re.compile(r"(?<![\w/])(?:functions|infra|dbt|tests|docs|requirements)/[\w./-]+\.\w+")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 

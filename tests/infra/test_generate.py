@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+import yaml
 
 from anthropic_lake.api.paging import Paging
 from anthropic_lake.assets import ASSETS, Asset, Kind
@@ -192,6 +193,17 @@ def test_a_declared_asset_is_documented(asset: Asset, copy: Path) -> None:
     assert "| **`id`** | varchar | Identifier of the widget. |\n" in reference
     view = "| `id` | varchar |\n| `organization_id` | varchar |\n| `rows` | bigint |\n"
     assert (view in reference) is not asset.kind.dated
+
+
+def test_a_declared_asset_is_read_by_dbt(asset: Asset, copy: Path) -> None:
+    (source,) = yaml.safe_load((copy / "dbt/models/sources.yml").read_text())["sources"]
+    tables = {table["name"]: table for table in source["tables"]}
+    assert tables["widget_shelf"]["description"] == WIDGETS.tables[0].comment
+    assert ("widget_shelf_current" in tables) is not asset.kind.dated
+    macros = (copy / "dbt/macros/duckdb.sql").read_text()
+    assert '    "widget_shelf": {"id": "VARCHAR", ' in macros
+    view = "CREATE OR REPLACE VIEW {{ lake }}.widget_shelf_current AS\n" in macros
+    assert view is not asset.kind.dated
 
 
 # --- documents

@@ -1,0 +1,1824 @@
+{% macro create_duckdb_lake(folder) %}
+{#-
+  Create the tables and views of a lake in the target's DuckDB database, over its Parquet files.
+
+  New days are seen without another call. Call it again after an upgrade of the package, and once an
+  asset has its first object.
+
+  Args:
+      folder: Where the lake is: an absolute path, or s3://bucket/prefix.
+-#}
+  {% set lake = api.Relation.create(
+    database=var('anthropic_lake_database', target.database),
+    schema=var('anthropic_lake_schema', 'anthropic_lake')
+  ).include(identifier=false) %}
+  {% set folder = folder.rstrip('/').replace("'", "''") %}
+  {% set filled = run_query(
+    "SELECT DISTINCT split_part(split_part(file, '/asset=', -1), '/', 1) FROM glob('"
+    ~ folder ~ "/asset=*/date=*/[!._]*.parquet')"
+  ).columns[0].values() %}
+  {% if not filled %}
+    {% do exceptions.raise_compiler_error(
+      "there is no lake in " ~ folder ~ ": name the folder that holds asset=sync_runs"
+    ) %}
+  {% endif %}
+  {% call statement(auto_begin=false) %}CREATE SCHEMA IF NOT EXISTS {{ lake }}{% endcall %}
+  {% for table, columns in anthropic_lake.duckdb_tables().items() %}
+    {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.{{ table }} AS
+{% if table in filled %}
+{{ anthropic_lake.select_duckdb_files(folder ~ '/asset=' ~ table, columns) }}
+{% else %}
+{{ anthropic_lake.select_no_rows(columns) }}
+{% endif %}
+    {% endcall %}
+  {% endfor %}
+  {% do anthropic_lake.create_duckdb_views(lake) %}
+{% endmacro %}
+
+{% macro select_duckdb_files(folder, columns) %}
+{#-
+  Return the SELECT of a table's rows with their day.
+
+  The day stands in a file's name, where DuckDB finds it without opening the file. Times are UTC
+  without a zone, as in Athena and Snowflake, whatever the time zone of the session.
+-#}
+SELECT
+  {%- for column, type in columns.items() %}
+    "{{ column }}"
+    {%- if type == 'TIMESTAMPTZ' %} AT TIME ZONE 'UTC' AS "{{ column }}"{% endif %},
+  {%- endfor %}
+    TRY_CAST(left(split_part(filename, 'date=', -1), 10) AS DATE) AS "date"
+FROM read_parquet(
+    '{{ folder }}/date=*/[!._]*.parquet',
+    hive_partitioning = false,
+    schema = MAP {
+  {%- for column, type in columns.items() %}
+        '{{ column }}': {'name': '{{ column }}', 'type': '{{ type }}', 'default_value': NULL}
+        {%- if not loop.last %},{% endif %}
+  {%- endfor %}
+    }
+)
+{%- endmacro %}
+
+{% macro select_no_rows(columns) %}
+{#- Return the SELECT of a table that has no files yet, which DuckDB cannot read. -#}
+SELECT
+  {%- for column, type in columns.items() %}
+    CAST(NULL AS {{ type.replace('TIMESTAMPTZ', 'TIMESTAMP') }}) AS "{{ column }}",
+  {%- endfor %}
+    CAST(NULL AS DATE) AS "date"
+WHERE false
+{%- endmacro %}
+
+-- generated:tables
+{% macro duckdb_tables() %}
+  {{ return({
+    "organization": {"id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "extra": "VARCHAR"},
+    "workspaces": {"id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "created_at": "TIMESTAMPTZ", "archived_at": "TIMESTAMPTZ", "display_color": "VARCHAR", "data_residency_workspace_geo": "VARCHAR", "data_residency_default_inference_geo": "VARCHAR", "data_residency_allowed_inference_geos": "VARCHAR", "tags": "VARCHAR", "compartment_id": "VARCHAR", "external_key_id": "VARCHAR", "user_profile_id": "VARCHAR", "extra": "VARCHAR"},
+    "api_keys": {"id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "status": "VARCHAR", "partial_key_hint": "VARCHAR", "created_at": "TIMESTAMPTZ", "expires_at": "TIMESTAMPTZ", "created_by_id": "VARCHAR", "created_by_type": "VARCHAR", "workspace_id": "VARCHAR", "scope_type": "VARCHAR", "scope_workspace_id": "VARCHAR", "principal_type": "VARCHAR", "principal_id": "VARCHAR", "extra": "VARCHAR"},
+    "invites": {"id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "email": "VARCHAR", "role": "VARCHAR", "status": "VARCHAR", "invited_at": "TIMESTAMPTZ", "expires_at": "TIMESTAMPTZ", "accepted_at": "TIMESTAMPTZ", "rbac_group_ids": "VARCHAR", "extra": "VARCHAR"},
+    "users": {"id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "email": "VARCHAR", "name": "VARCHAR", "role": "VARCHAR", "added_at": "TIMESTAMPTZ", "extra": "VARCHAR"},
+    "workspace_members": {"workspace_id": "VARCHAR", "user_id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "workspace_role": "VARCHAR", "extra": "VARCHAR"},
+    "usage_report": {"starting_at": "TIMESTAMPTZ", "workspace_id": "VARCHAR", "api_key_id": "VARCHAR", "account_id": "VARCHAR", "service_account_id": "VARCHAR", "model": "VARCHAR", "service_tier": "VARCHAR", "context_window": "VARCHAR", "inference_geo": "VARCHAR", "speed": "VARCHAR", "organization_id": "VARCHAR", "ending_at": "TIMESTAMPTZ", "bucket_width": "VARCHAR", "grouped_by": "VARCHAR", "uncached_input_tokens": "BIGINT", "cache_read_input_tokens": "BIGINT", "cache_creation_ephemeral_5m_input_tokens": "BIGINT", "cache_creation_ephemeral_1h_input_tokens": "BIGINT", "output_tokens": "BIGINT", "server_tool_use_web_search_requests": "BIGINT", "extra": "VARCHAR"},
+    "cost_report": {"starting_at": "TIMESTAMPTZ", "workspace_id": "VARCHAR", "description": "VARCHAR", "cost_type": "VARCHAR", "model": "VARCHAR", "service_tier": "VARCHAR", "context_window": "VARCHAR", "token_type": "VARCHAR", "inference_geo": "VARCHAR", "organization_id": "VARCHAR", "ending_at": "TIMESTAMPTZ", "currency": "VARCHAR", "amount_cents": "DECIMAL(38,12)", "amount_usd": "DECIMAL(38,12)", "extra": "VARCHAR"},
+    "claude_code_usage": {"actor_type": "VARCHAR", "actor_email_address": "VARCHAR", "actor_api_key_name": "VARCHAR", "customer_type": "VARCHAR", "subscription_type": "VARCHAR", "terminal_type": "VARCHAR", "is_remote": "BOOLEAN", "organization_id": "VARCHAR", "core_metrics_num_sessions": "BIGINT", "core_metrics_lines_of_code_added": "BIGINT", "core_metrics_lines_of_code_removed": "BIGINT", "core_metrics_commits_by_claude_code": "BIGINT", "core_metrics_pull_requests_by_claude_code": "BIGINT", "tool_actions_edit_tool_accepted": "BIGINT", "tool_actions_edit_tool_rejected": "BIGINT", "tool_actions_multi_edit_tool_accepted": "BIGINT", "tool_actions_multi_edit_tool_rejected": "BIGINT", "tool_actions_write_tool_accepted": "BIGINT", "tool_actions_write_tool_rejected": "BIGINT", "tool_actions_notebook_edit_tool_accepted": "BIGINT", "tool_actions_notebook_edit_tool_rejected": "BIGINT", "tool_actions": "VARCHAR", "tokens_input": "BIGINT", "tokens_output": "BIGINT", "tokens_cache_read": "BIGINT", "tokens_cache_creation": "BIGINT", "estimated_cost_amount_cents": "DECIMAL(38,12)", "estimated_cost_amount_usd": "DECIMAL(38,12)", "estimated_cost_currency": "VARCHAR", "extra": "VARCHAR"},
+    "claude_code_model_usage": {"actor_type": "VARCHAR", "actor_email_address": "VARCHAR", "actor_api_key_name": "VARCHAR", "customer_type": "VARCHAR", "subscription_type": "VARCHAR", "terminal_type": "VARCHAR", "is_remote": "BOOLEAN", "model": "VARCHAR", "organization_id": "VARCHAR", "tokens_input": "BIGINT", "tokens_output": "BIGINT", "tokens_cache_read": "BIGINT", "tokens_cache_creation": "BIGINT", "estimated_cost_amount_cents": "DECIMAL(38,12)", "estimated_cost_amount_usd": "DECIMAL(38,12)", "estimated_cost_currency": "VARCHAR", "extra": "VARCHAR"},
+    "analytics_usage": {"starting_at": "TIMESTAMPTZ", "actor_type": "VARCHAR", "actor_user_id": "VARCHAR", "actor_service_account_id": "VARCHAR", "actor_api_key_id": "VARCHAR", "actor_federated_subject": "VARCHAR", "agent_id": "VARCHAR", "api_key_id": "VARCHAR", "child_organization_id": "VARCHAR", "claude_tag_category": "VARCHAR", "claude_tag_user_id": "VARCHAR", "context_window": "VARCHAR", "deployment_id": "VARCHAR", "environment_id": "VARCHAR", "inference_geo": "VARCHAR", "model": "VARCHAR", "product": "VARCHAR", "rbac_group_id": "VARCHAR", "service_tier": "VARCHAR", "session_id": "VARCHAR", "slack_channel_id": "VARCHAR", "speed": "VARCHAR", "user_profile_id": "VARCHAR", "workspace_id": "VARCHAR", "organization_id": "VARCHAR", "ending_at": "TIMESTAMPTZ", "bucket_width": "VARCHAR", "grouped_by": "VARCHAR", "actor_email_address": "VARCHAR", "actor_name": "VARCHAR", "actor_deleted": "BOOLEAN", "actor_provider": "VARCHAR", "uncached_input_tokens": "BIGINT", "cache_read_input_tokens": "BIGINT", "cache_creation_ephemeral_5m_input_tokens": "BIGINT", "cache_creation_ephemeral_1h_input_tokens": "BIGINT", "output_tokens": "BIGINT", "total_tokens": "BIGINT", "server_tool_use_web_search_requests": "BIGINT", "requests": "BIGINT", "data_refreshed_at": "TIMESTAMPTZ", "extra": "VARCHAR"},
+    "analytics_cost": {"starting_at": "TIMESTAMPTZ", "actor_type": "VARCHAR", "actor_user_id": "VARCHAR", "actor_service_account_id": "VARCHAR", "actor_api_key_id": "VARCHAR", "actor_federated_subject": "VARCHAR", "agent_id": "VARCHAR", "api_key_id": "VARCHAR", "child_organization_id": "VARCHAR", "claude_tag_category": "VARCHAR", "claude_tag_user_id": "VARCHAR", "context_window": "VARCHAR", "deployment_id": "VARCHAR", "environment_id": "VARCHAR", "inference_geo": "VARCHAR", "model": "VARCHAR", "product": "VARCHAR", "rbac_group_id": "VARCHAR", "service_tier": "VARCHAR", "session_id": "VARCHAR", "slack_channel_id": "VARCHAR", "speed": "VARCHAR", "user_profile_id": "VARCHAR", "workspace_id": "VARCHAR", "cost_type": "VARCHAR", "token_type": "VARCHAR", "organization_id": "VARCHAR", "ending_at": "TIMESTAMPTZ", "bucket_width": "VARCHAR", "grouped_by": "VARCHAR", "actor_email_address": "VARCHAR", "actor_name": "VARCHAR", "actor_deleted": "BOOLEAN", "actor_provider": "VARCHAR", "currency": "VARCHAR", "amount_cents": "DECIMAL(38,12)", "amount_usd": "DECIMAL(38,12)", "list_amount_cents": "DECIMAL(38,12)", "list_amount_usd": "DECIMAL(38,12)", "requests": "BIGINT", "data_refreshed_at": "TIMESTAMPTZ", "extra": "VARCHAR"},
+    "rate_limits": {"workspace_id": "VARCHAR", "group_id": "VARCHAR", "limiter": "VARCHAR", "organization_id": "VARCHAR", "id": "VARCHAR", "type": "VARCHAR", "group_type": "VARCHAR", "group_display_name": "VARCHAR", "models": "VARCHAR", "value": "BIGINT", "org_limit": "BIGINT", "source": "VARCHAR", "extra": "VARCHAR"},
+    "spend_limits": {"id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "scope_type": "VARCHAR", "scope_workspace_id": "VARCHAR", "scope_user_id": "VARCHAR", "scope": "VARCHAR", "amount_cents": "DECIMAL(38,12)", "amount_usd": "DECIMAL(38,12)", "currency": "VARCHAR", "period": "VARCHAR", "is_enabled": "BOOLEAN", "created_at": "TIMESTAMPTZ", "updated_at": "TIMESTAMPTZ", "extra": "VARCHAR"},
+    "sync_days": {"asset": "VARCHAR", "day": "DATE", "organization_id": "VARCHAR", "in_history": "BOOLEAN", "first_read_at": "TIMESTAMPTZ", "last_read_at": "TIMESTAMPTZ", "last_changed_at": "TIMESTAMPTZ", "times_changed": "BIGINT", "is_final": "BOOLEAN", "rows": "BIGINT", "bytes": "BIGINT", "digest": "VARCHAR", "last_run_id": "VARCHAR", "grouped_by": "VARCHAR", "bucket_width": "VARCHAR", "data_refreshed_at": "TIMESTAMPTZ", "extra": "VARCHAR", "people": "VARCHAR"},
+    "sync_runs": {"run_id": "VARCHAR", "organization_id": "VARCHAR", "asset": "VARCHAR", "trigger": "VARCHAR", "status": "VARCHAR", "started_at": "TIMESTAMPTZ", "finished_at": "TIMESTAMPTZ", "interval_start": "DATE", "interval_end": "DATE", "days_written": "BIGINT", "days_changed": "BIGINT", "rows": "BIGINT", "bytes": "BIGINT", "requests": "BIGINT", "retries": "BIGINT", "unknown_fields": "BIGINT", "last_synced_date": "DATE", "grouped_by": "VARCHAR", "bucket_width": "VARCHAR", "anthropic_version": "VARCHAR", "version": "VARCHAR", "error_type": "VARCHAR", "error_message": "VARCHAR", "request_id": "VARCHAR", "extra": "VARCHAR", "lag_days": "BIGINT", "warnings": "VARCHAR"},
+  }) }}
+{% endmacro %}
+-- /generated:tables
+
+-- generated:views
+{% macro create_duckdb_views(lake) %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.lake_organization AS
+SELECT
+  CASE WHEN MIN(organization_id) = MAX(organization_id) THEN MIN(organization_id) END AS organization_id
+FROM {{ lake }}.sync_days
+WHERE
+  date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+  AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+  AND DAY(date) = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.coverage AS
+SELECT
+  d.asset,
+  d.date,
+  CASE
+    WHEN COALESCE(r.is_final, FALSE)
+    THEN 'final'
+    WHEN NOT r.asset IS NULL OR d.date = CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    THEN 'open'
+    ELSE 'missing'
+  END AS status,
+  r.last_run_id,
+  r.last_read_at
+FROM (
+  SELECT
+    f.asset,
+    CAST(CAST(NOW() AT TIME ZONE 'UTC' AS DATE) + INTERVAL (-t.n) DAY AS DATE) AS date
+  FROM (
+    SELECT
+      asset,
+      COALESCE(MIN(CASE WHEN in_history THEN day END), MIN(day)) AS first_day
+    FROM {{ lake }}.sync_days
+    WHERE
+      date BETWEEN CAST('2023-01-01' AS DATE) AND CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      AND DAY(date) = 1
+      AND day BETWEEN CAST('2023-01-01' AS DATE) AND CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    GROUP BY
+      asset
+  ) AS f
+  CROSS JOIN UNNEST(GENERATE_SERIES(0, 9999)) AS t(n)
+  WHERE
+    (
+      CAST(NOW() AT TIME ZONE 'UTC' AS DATE) + INTERVAL (-t.n) DAY
+    ) >= f.first_day
+) AS d
+LEFT JOIN (
+  SELECT
+    asset,
+    day,
+    is_final,
+    last_run_id,
+    last_read_at
+  FROM {{ lake }}.sync_days
+  WHERE
+    date BETWEEN CAST('2023-01-01' AS DATE) AND CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND DAY(date) = 1
+) AS r
+  ON r.asset = d.asset AND r.day = d.date
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.api_keys_current AS
+SELECT
+  date,
+  id,
+  organization_id,
+  type,
+  name,
+  status,
+  partial_key_hint,
+  created_at,
+  expires_at,
+  created_by_id,
+  created_by_type,
+  workspace_id,
+  scope_type,
+  scope_workspace_id,
+  principal_type,
+  principal_id,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.id,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.type,
+    s.name,
+    s.status,
+    s.partial_key_hint,
+    s.created_at,
+    s.expires_at,
+    s.created_by_id,
+    s.created_by_type,
+    s.workspace_id,
+    s.scope_type,
+    s.scope_workspace_id,
+    s.principal_type,
+    s.principal_id,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.id
+      ORDER BY s.date, s.id, s.organization_id, s.type, s.name, s.status, s.partial_key_hint, s.created_at, s.expires_at, s.created_by_id, s.created_by_type, s.workspace_id, s.scope_type, s.scope_workspace_id, s.principal_type, s.principal_id, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.api_keys AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'api_keys'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.api_keys
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.invites_current AS
+SELECT
+  date,
+  id,
+  organization_id,
+  type,
+  email,
+  role,
+  status,
+  invited_at,
+  expires_at,
+  accepted_at,
+  rbac_group_ids,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.id,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.type,
+    s.email,
+    s.role,
+    s.status,
+    s.invited_at,
+    s.expires_at,
+    s.accepted_at,
+    s.rbac_group_ids,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.id
+      ORDER BY s.date, s.id, s.organization_id, s.type, s.email, s.role, s.status, s.invited_at, s.expires_at, s.accepted_at, s.rbac_group_ids, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.invites AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'invites'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.invites
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.organization_current AS
+SELECT
+  date,
+  id,
+  organization_id,
+  type,
+  name,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.id,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.type,
+    s.name,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.id
+      ORDER BY s.date, s.id, s.organization_id, s.type, s.name, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.organization AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'organization'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.organization
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.rate_limits_current AS
+SELECT
+  date,
+  workspace_id,
+  group_id,
+  limiter,
+  organization_id,
+  id,
+  type,
+  group_type,
+  group_display_name,
+  models,
+  value,
+  org_limit,
+  source,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.workspace_id,
+    s.group_id,
+    s.limiter,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.id,
+    s.type,
+    s.group_type,
+    s.group_display_name,
+    s.models,
+    s.value,
+    s.org_limit,
+    s.source,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.workspace_id, s.group_id, s.limiter
+      ORDER BY s.date, s.workspace_id, s.group_id, s.limiter, s.organization_id, s.id, s.type, s.group_type, s.group_display_name, s.models, s.value, s.org_limit, s.source, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.rate_limits AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'rate_limits'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.rate_limits
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.spend_limits_current AS
+SELECT
+  date,
+  id,
+  organization_id,
+  type,
+  scope_type,
+  scope_workspace_id,
+  scope_user_id,
+  scope,
+  amount_cents,
+  amount_usd,
+  currency,
+  period,
+  is_enabled,
+  created_at,
+  updated_at,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.id,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.type,
+    s.scope_type,
+    s.scope_workspace_id,
+    s.scope_user_id,
+    s.scope,
+    s.amount_cents,
+    s.amount_usd,
+    s.currency,
+    s.period,
+    s.is_enabled,
+    s.created_at,
+    s.updated_at,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.id
+      ORDER BY s.date, s.id, s.organization_id, s.type, s.scope_type, s.scope_workspace_id, s.scope_user_id, s.scope, s.amount_cents, s.amount_usd, s.currency, s.period, s.is_enabled, s.created_at, s.updated_at, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.spend_limits AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'spend_limits'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.spend_limits
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.users_current AS
+SELECT
+  date,
+  id,
+  organization_id,
+  type,
+  email,
+  name,
+  role,
+  added_at,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.id,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.type,
+    s.email,
+    s.name,
+    s.role,
+    s.added_at,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.id
+      ORDER BY s.date, s.id, s.organization_id, s.type, s.email, s.name, s.role, s.added_at, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.users AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'users'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.users
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.workspace_members_current AS
+SELECT
+  date,
+  workspace_id,
+  user_id,
+  organization_id,
+  type,
+  workspace_role,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.workspace_id,
+    s.user_id,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.type,
+    s.workspace_role,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.workspace_id, s.user_id
+      ORDER BY s.date, s.workspace_id, s.user_id, s.organization_id, s.type, s.workspace_role, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.workspace_members AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'workspace_members'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.workspace_members
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.workspaces_current AS
+SELECT
+  date,
+  id,
+  organization_id,
+  type,
+  name,
+  created_at,
+  archived_at,
+  display_color,
+  data_residency_workspace_geo,
+  data_residency_default_inference_geo,
+  data_residency_allowed_inference_geos,
+  tags,
+  compartment_id,
+  external_key_id,
+  user_profile_id,
+  extra
+FROM (
+  SELECT
+    s.date,
+    s.id,
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.type,
+    s.name,
+    s.created_at,
+    s.archived_at,
+    s.display_color,
+    s.data_residency_workspace_geo,
+    s.data_residency_default_inference_geo,
+    s.data_residency_allowed_inference_geos,
+    s.tags,
+    s.compartment_id,
+    s.external_key_id,
+    s.user_profile_id,
+    s.extra,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.id
+      ORDER BY s.date, s.id, s.organization_id, s.type, s.name, s.created_at, s.archived_at, s.display_color, s.data_residency_workspace_geo, s.data_residency_default_inference_geo, s.data_residency_allowed_inference_geos, s.tags, s.compartment_id, s.external_key_id, s.user_profile_id, s.extra
+    ) AS copy_number
+  FROM {{ lake }}.workspaces AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+    AND s.date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND s.date = (
+      SELECT
+        MAX(snapshot_date)
+      FROM (
+        SELECT
+          MAX(day) AS snapshot_date
+        FROM {{ lake }}.sync_days
+        WHERE
+          date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) - INTERVAL '1' MONTH
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND DAY(date) = 1
+          AND day <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+          AND asset = 'workspaces'
+        UNION ALL
+        SELECT
+          MAX(date) AS snapshot_date
+        FROM {{ lake }}.workspaces
+        WHERE
+          date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+          AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+      ) AS candidates
+    )
+) AS snapshot
+WHERE
+  copy_number = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.claude_code_daily AS
+SELECT
+  c.date,
+  COALESCE(c.organization_id, l.organization_id) AS organization_id,
+  COALESCE(LOWER(c.actor_email_address), o.email, c.actor_api_key_name) AS person,
+  CAST(SUM(c.core_metrics_num_sessions) AS BIGINT) AS sessions,
+  CAST(SUM(c.core_metrics_lines_of_code_added) AS BIGINT) AS lines_added,
+  CAST(SUM(c.core_metrics_lines_of_code_removed) AS BIGINT) AS lines_removed,
+  CAST(SUM(c.core_metrics_commits_by_claude_code) AS BIGINT) AS commits,
+  CAST(SUM(c.core_metrics_pull_requests_by_claude_code) AS BIGINT) AS pull_requests,
+  CAST(SUM(
+    COALESCE(c.tool_actions_edit_tool_accepted, 0) + COALESCE(c.tool_actions_multi_edit_tool_accepted, 0) + COALESCE(c.tool_actions_write_tool_accepted, 0) + COALESCE(c.tool_actions_notebook_edit_tool_accepted, 0)
+  ) AS BIGINT) AS edits_accepted,
+  CAST(SUM(
+    COALESCE(c.tool_actions_edit_tool_rejected, 0) + COALESCE(c.tool_actions_multi_edit_tool_rejected, 0) + COALESCE(c.tool_actions_write_tool_rejected, 0) + COALESCE(c.tool_actions_notebook_edit_tool_rejected, 0)
+  ) AS BIGINT) AS edits_rejected,
+  CAST(SUM(c.tokens_input) AS BIGINT) AS input_tokens,
+  CAST(SUM(c.tokens_output) AS BIGINT) AS output_tokens,
+  CAST(SUM(c.tokens_cache_read) AS BIGINT) AS cache_read_tokens,
+  CAST(SUM(c.tokens_cache_creation) AS BIGINT) AS cache_creation_tokens,
+  SUM(c.estimated_cost_amount_usd) AS estimated_cost_usd,
+  COUNT(
+    CASE
+      WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
+      THEN 1
+    END
+  ) AS estimates_in_other_currencies,
+  MIN(
+    CASE
+      WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
+      THEN c.estimated_cost_currency
+    END
+  ) AS other_currency
+FROM {{ lake }}.claude_code_usage AS c
+CROSS JOIN {{ lake }}.lake_organization AS l
+LEFT JOIN (
+  SELECT
+    k.organization_id,
+    k.name,
+    MIN(LOWER(u.email)) AS email
+  FROM {{ lake }}.api_keys_current AS k
+  LEFT JOIN {{ lake }}.users_current AS u
+    ON u.id = k.created_by_id
+    AND COALESCE(u.organization_id, '') = COALESCE(k.organization_id, '')
+  GROUP BY
+    k.organization_id,
+    k.name
+  HAVING
+    COUNT(DISTINCT COALESCE(k.created_by_id, k.id)) = 1
+) AS o
+  ON o.name = c.actor_api_key_name
+  AND COALESCE(o.organization_id, '') = COALESCE(c.organization_id, l.organization_id, '')
+GROUP BY
+  1,
+  2,
+  3
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.workspace_names AS
+SELECT
+  organization_id,
+  id AS reported_workspace_id,
+  id AS workspace_id,
+  name AS workspace_name
+FROM {{ lake }}.workspaces_current
+UNION ALL
+SELECT
+  organization_id,
+  CAST(NULL AS TEXT) AS reported_workspace_id,
+  ARG_MIN(id, created_at) AS workspace_id,
+  MIN(name) AS workspace_name
+FROM {{ lake }}.workspaces_current
+WHERE
+  name = 'Default'
+GROUP BY
+  organization_id
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.cost_by_actor AS
+SELECT
+  a.date,
+  a.organization_id,
+  a.actor_type,
+  a.actor_id,
+  COALESCE(a.person, k.name, a.actor_id) AS actor_name,
+  a.api_key_id,
+  a.workspace_id,
+  COALESCE(w.workspace_name, a.workspace_id) AS workspace_name,
+  a.model,
+  a.product,
+  a.cost_type,
+  a.token_type,
+  a.cost_usd,
+  a.list_cost_usd,
+  a.currency
+FROM (
+  SELECT
+    r.date,
+    COALESCE(r.organization_id, l.organization_id) AS organization_id,
+    r.actor_type,
+    COALESCE(
+      r.actor_user_id,
+      r.actor_service_account_id,
+      r.actor_api_key_id,
+      r.actor_federated_subject,
+      r.actor_provider
+    ) AS actor_id,
+    COALESCE(LOWER(r.actor_email_address), r.actor_name) AS person,
+    r.actor_api_key_id,
+    r.api_key_id,
+    r.workspace_id,
+    r.model,
+    r.product,
+    r.cost_type,
+    r.token_type,
+    r.currency,
+    SUM(r.amount_usd) AS cost_usd,
+    SUM(r.list_amount_usd) AS list_cost_usd
+  FROM {{ lake }}.analytics_cost AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13
+) AS a
+LEFT JOIN {{ lake }}.api_keys_current AS k
+  ON k.id = a.actor_api_key_id
+  AND COALESCE(k.organization_id, '') = COALESCE(a.organization_id, '')
+LEFT JOIN {{ lake }}.workspace_names AS w
+  ON w.reported_workspace_id = a.workspace_id
+  AND COALESCE(w.organization_id, '') = COALESCE(a.organization_id, '')
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.cost_by_api_key AS
+WITH charge AS (
+  SELECT
+    r.date,
+    COALESCE(r.organization_id, l.organization_id, '') AS organization,
+    COALESCE(r.workspace_id, '') AS workspace,
+    r.model,
+    r.cost_type,
+    r.token_type,
+    r.service_tier,
+    r.context_window,
+    r.currency,
+    SUM(r.amount_usd) AS cost_usd,
+    CAST(SUM(r.amount_cents) * 0.01 AS DECIMAL(38, 12)) AS cost
+  FROM {{ lake }}.cost_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9
+), key_usage AS (
+  SELECT
+    r.date,
+    COALESCE(r.organization_id, l.organization_id, '') AS organization,
+    COALESCE(r.workspace_id, '') AS workspace,
+    r.model,
+    r.service_tier,
+    r.context_window,
+    COALESCE(r.api_key_id, '') AS api_key,
+    t.token_type,
+    CAST(SUM(
+      CASE t.token_type
+        WHEN 'uncached_input_tokens'
+        THEN r.uncached_input_tokens
+        WHEN 'cache_read_input_tokens'
+        THEN r.cache_read_input_tokens
+        WHEN 'cache_creation.ephemeral_5m_input_tokens'
+        THEN r.cache_creation_ephemeral_5m_input_tokens
+        WHEN 'cache_creation.ephemeral_1h_input_tokens'
+        THEN r.cache_creation_ephemeral_1h_input_tokens
+        ELSE r.output_tokens
+      END
+    ) AS BIGINT) AS tokens
+  FROM {{ lake }}.usage_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  CROSS JOIN (VALUES
+    ('uncached_input_tokens'),
+    ('cache_read_input_tokens'),
+    ('cache_creation.ephemeral_5m_input_tokens'),
+    ('cache_creation.ephemeral_1h_input_tokens'),
+    ('output_tokens')) AS t(token_type)
+  WHERE
+    r.grouped_by LIKE '%api_key_id%'
+    AND r.grouped_by LIKE '%workspace_id%'
+    AND r.grouped_by LIKE '%model%'
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8
+), slice AS (
+  SELECT
+    c.date,
+    c.organization,
+    c.workspace,
+    c.model,
+    c.cost_type,
+    c.token_type,
+    c.service_tier,
+    c.context_window,
+    c.currency,
+    u.api_key,
+    MAX(c.cost_usd) AS cost_usd,
+    MAX(c.cost) AS cost,
+    CAST(SUM(u.tokens) AS BIGINT) AS tokens
+  FROM charge AS c
+  LEFT JOIN key_usage AS u
+    ON u.date = c.date
+    AND u.organization = c.organization
+    AND u.workspace = c.workspace
+    AND u.model = c.model
+    AND u.token_type = c.token_type
+    AND (
+      c.service_tier IS NULL OR u.service_tier = c.service_tier
+    )
+    AND (
+      c.context_window IS NULL OR u.context_window = c.context_window
+    )
+    AND u.tokens > 0
+    AND NOT c.cost_usd IS NULL
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10
+), ranked AS (
+  SELECT
+    *,
+    CAST(SUM(tokens) OVER (
+      PARTITION BY date, organization, workspace, model, cost_type, token_type, service_tier, context_window, currency
+    ) AS BIGINT) AS slice_tokens,
+    ROW_NUMBER() OVER (
+      PARTITION BY date, organization, workspace, model, cost_type, token_type, service_tier, context_window, currency
+      ORDER BY tokens DESC, api_key
+    ) AS place
+  FROM slice
+), estimated AS (
+  SELECT
+    *,
+    CAST(CAST(cost_usd AS DOUBLE) * CAST(tokens AS DOUBLE) / CAST(slice_tokens AS DOUBLE) AS DECIMAL(38, 12)) AS estimate_usd
+  FROM ranked
+), divided AS (
+  SELECT
+    *,
+    estimate_usd + CAST(CAST(FLOOR(
+      CAST((
+        cost_usd * tokens - estimate_usd * slice_tokens
+      ) * 1000000000000 AS DOUBLE) / CAST(slice_tokens AS DOUBLE)
+    ) AS BIGINT) * 0.000000000001 AS DECIMAL(38, 12)) AS share_usd
+  FROM estimated
+), allocated AS (
+  SELECT
+    *,
+    CASE
+      WHEN place = 1
+      THEN cost_usd - COALESCE(
+        SUM(CASE WHEN place > 1 THEN share_usd END) OVER (
+          PARTITION BY date, organization, workspace, model, cost_type, token_type, service_tier, context_window, currency
+        ),
+        0
+      )
+      ELSE share_usd
+    END AS key_cost_usd
+  FROM divided
+), per_window AS (
+  SELECT
+    date,
+    organization,
+    workspace,
+    api_key,
+    model,
+    cost_type,
+    token_type,
+    context_window,
+    currency,
+    CASE
+      WHEN COALESCE(MAX(CASE WHEN service_tier IS NULL THEN tokens END), 0) IS NULL
+      OR COALESCE(SUM(CASE WHEN NOT service_tier IS NULL THEN tokens END), 0) IS NULL
+      THEN NULL
+      ELSE GREATEST(
+        COALESCE(MAX(CASE WHEN service_tier IS NULL THEN tokens END), 0),
+        COALESCE(SUM(CASE WHEN NOT service_tier IS NULL THEN tokens END), 0)
+      )
+    END AS tokens,
+    SUM(key_cost_usd) AS cost_usd,
+    SUM(CASE WHEN api_key IS NULL THEN cost ELSE key_cost_usd END) AS cost
+  FROM allocated
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9
+), per_key AS (
+  SELECT
+    date,
+    organization,
+    workspace,
+    api_key,
+    model,
+    cost_type,
+    token_type,
+    currency,
+    CAST(CASE
+      WHEN COALESCE(MAX(CASE WHEN context_window IS NULL THEN tokens END), 0) IS NULL
+      OR COALESCE(SUM(CASE WHEN NOT context_window IS NULL THEN tokens END), 0) IS NULL
+      THEN NULL
+      ELSE GREATEST(
+        COALESCE(MAX(CASE WHEN context_window IS NULL THEN tokens END), 0),
+        COALESCE(SUM(CASE WHEN NOT context_window IS NULL THEN tokens END), 0)
+      )
+    END AS BIGINT) AS tokens,
+    SUM(cost_usd) AS cost_usd,
+    SUM(cost) AS cost
+  FROM per_window
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8
+)
+SELECT
+  c.date,
+  NULLIF(c.organization, '') AS organization_id,
+  COALESCE(w.workspace_id, NULLIF(c.workspace, '')) AS workspace_id,
+  COALESCE(w.workspace_name, NULLIF(c.workspace, ''), 'Default') AS workspace_name,
+  NULLIF(c.api_key, '') AS api_key_id,
+  CASE
+    WHEN NOT c.api_key IS NULL
+    THEN COALESCE(k.name, NULLIF(c.api_key, ''), 'Console')
+  END AS api_key_name,
+  k.created_by_id AS key_owner_id,
+  LOWER(u.email) AS key_owner_email,
+  c.model,
+  c.cost_type,
+  c.token_type,
+  CASE WHEN NOT c.api_key IS NULL THEN c.tokens END AS tokens,
+  c.cost_usd,
+  CASE WHEN NOT c.api_key IS NULL THEN 'tokens' ELSE 'unallocated' END AS method,
+  c.currency,
+  c.cost
+FROM per_key AS c
+LEFT JOIN {{ lake }}.workspace_names AS w
+  ON COALESCE(w.organization_id, '') = c.organization
+  AND COALESCE(w.reported_workspace_id, '') = c.workspace
+LEFT JOIN {{ lake }}.api_keys_current AS k
+  ON COALESCE(k.organization_id, '') = c.organization AND k.id = c.api_key
+LEFT JOIN {{ lake }}.users_current AS u
+  ON COALESCE(u.organization_id, '') = c.organization AND u.id = k.created_by_id
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.cost_daily AS
+SELECT
+  c.date,
+  c.organization_id,
+  COALESCE(w.workspace_id, c.workspace_id) AS workspace_id,
+  COALESCE(w.workspace_name, c.workspace_id, 'Default') AS workspace_name,
+  c.model,
+  c.cost_type,
+  c.token_type,
+  SUM(c.amount_usd) AS cost_usd,
+  c.currency,
+  CAST(SUM(c.amount_cents) * 0.01 AS DECIMAL(38, 12)) AS cost
+FROM (
+  SELECT
+    r.date,
+    COALESCE(r.organization_id, l.organization_id) AS organization_id,
+    r.workspace_id,
+    r.model,
+    r.cost_type,
+    r.token_type,
+    r.currency,
+    r.amount_usd,
+    r.amount_cents
+  FROM {{ lake }}.cost_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+) AS c
+LEFT JOIN {{ lake }}.workspace_names AS w
+  ON COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
+  AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '')
+GROUP BY
+  1,
+  2,
+  3,
+  4,
+  5,
+  6,
+  7,
+  9
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.focus_cost_and_usage AS
+SELECT
+  c.billed_organization_id AS BillingAccountId,
+  o.name AS BillingAccountName,
+  c.cost AS BilledCost,
+  c.currency AS BillingCurrency,
+  c.month_start + INTERVAL '1' MONTH AS BillingPeriodEnd,
+  c.month_start AS BillingPeriodStart,
+  'Usage' AS ChargeCategory,
+  CAST(NULL AS TEXT) AS ChargeClass,
+  c.description AS ChargeDescription,
+  'Usage-Based' AS ChargeFrequency,
+  c.ending_at AS ChargePeriodEnd,
+  c.starting_at AS ChargePeriodStart,
+  c.cost AS ContractedCost,
+  c.cost AS EffectiveCost,
+  CAST(NULL AS TEXT) AS InvoiceId,
+  'Anthropic' AS InvoiceIssuerName,
+  c.cost AS ListCost,
+  'Standard' AS PricingCategory,
+  c.cost AS PricingQuantity,
+  c.currency AS PricingUnit,
+  'Anthropic' AS ProviderName,
+  'Anthropic' AS PublisherName,
+  'AI and Machine Learning' AS ServiceCategory,
+  'Claude API' AS ServiceName,
+  'Generative AI' AS ServiceSubcategory,
+  COALESCE(w.workspace_id, c.workspace_id) AS SubAccountId,
+  COALESCE(w.workspace_name, c.workspace_id) AS SubAccountName,
+  t.tags AS Tags,
+  c.context_window AS x_ContextWindow,
+  c.cost_type AS x_CostType,
+  c.date AS x_Date,
+  c.inference_geo AS x_InferenceGeo,
+  c.model AS x_Model,
+  c.service_tier AS x_ServiceTier,
+  c.token_type AS x_TokenType
+FROM (
+  SELECT
+    r.*,
+    COALESCE(r.organization_id, l.organization_id) AS billed_organization_id,
+    CAST(r.amount_cents * 0.01 AS DECIMAL(38, 12)) AS cost,
+    CAST(DATE_TRUNC('MONTH', r.date) AS TIMESTAMP) AS month_start
+  FROM {{ lake }}.cost_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+) AS c
+LEFT JOIN {{ lake }}.organization_current AS o
+  ON o.id = c.billed_organization_id
+LEFT JOIN {{ lake }}.workspace_names AS w
+  ON COALESCE(w.organization_id, '') = COALESCE(c.billed_organization_id, '')
+  AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '')
+LEFT JOIN {{ lake }}.workspaces_current AS t
+  ON t.id = w.workspace_id
+  AND COALESCE(t.organization_id, '') = COALESCE(c.billed_organization_id, '')
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.usage_daily AS
+SELECT
+  u.date,
+  u.organization_id,
+  u.grouped_by,
+  COALESCE(w.workspace_id, u.workspace_id) AS workspace_id,
+  CASE
+    WHEN u.grouped_by LIKE '%workspace_id%'
+    THEN COALESCE(w.workspace_name, u.workspace_id, 'Default')
+  END AS workspace_name,
+  u.api_key_id,
+  CASE
+    WHEN u.grouped_by LIKE '%api_key_id%'
+    THEN COALESCE(k.name, u.api_key_id, 'Console')
+  END AS api_key_name,
+  k.created_by_id AS api_key_created_by_id,
+  u.account_id,
+  u.service_account_id,
+  u.model,
+  u.service_tier,
+  u.context_window,
+  u.inference_geo,
+  u.speed,
+  u.uncached_input_tokens,
+  u.cache_read_input_tokens,
+  u.cache_creation_input_tokens,
+  u.output_tokens,
+  u.web_search_requests,
+  CAST(u.cache_read_input_tokens AS DOUBLE) / NULLIF(
+    u.uncached_input_tokens + u.cache_read_input_tokens + u.cache_creation_input_tokens,
+    0
+  ) AS cache_hit_ratio
+FROM (
+  SELECT
+    r.date,
+    COALESCE(r.organization_id, l.organization_id) AS organization_id,
+    grouped_by,
+    workspace_id,
+    api_key_id,
+    account_id,
+    service_account_id,
+    model,
+    service_tier,
+    context_window,
+    inference_geo,
+    speed,
+    CAST(SUM(uncached_input_tokens) AS BIGINT) AS uncached_input_tokens,
+    CAST(SUM(cache_read_input_tokens) AS BIGINT) AS cache_read_input_tokens,
+    CAST(SUM(
+      COALESCE(cache_creation_ephemeral_5m_input_tokens, 0) + COALESCE(cache_creation_ephemeral_1h_input_tokens, 0)
+    ) AS BIGINT) AS cache_creation_input_tokens,
+    CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
+    CAST(SUM(server_tool_use_web_search_requests) AS BIGINT) AS web_search_requests
+  FROM {{ lake }}.usage_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12
+) AS u
+LEFT JOIN {{ lake }}.workspace_names AS w
+  ON COALESCE(w.organization_id, '') = COALESCE(u.organization_id, '')
+  AND COALESCE(w.reported_workspace_id, '') = COALESCE(u.workspace_id, '')
+  AND u.grouped_by LIKE '%workspace_id%'
+LEFT JOIN {{ lake }}.api_keys_current AS k
+  ON COALESCE(k.organization_id, '') = COALESCE(u.organization_id, '')
+  AND k.id = u.api_key_id
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.cost_anomalies AS
+WITH calendar AS (
+  SELECT
+    date,
+    status = 'final' AS is_final,
+    MIN(date) OVER () AS lake_start
+  FROM {{ lake }}.coverage
+  WHERE
+    asset = 'cost_report'
+), costs AS (
+  SELECT
+    c.date,
+    c.organization_id,
+    s.series,
+    CASE WHEN s.series <> 'organization' THEN c.workspace_id END AS workspace_id,
+    CASE WHEN s.series = 'model' THEN c.model END AS model,
+    MAX(CASE WHEN s.series <> 'organization' THEN c.workspace_name END) AS workspace_name,
+    SUM(c.cost_usd) AS cost_usd
+  FROM {{ lake }}.cost_daily AS c
+  CROSS JOIN (VALUES
+    ('organization'),
+    ('workspace'),
+    ('model')) AS s(series)
+  WHERE
+    c.cost_usd <> 0
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5
+), days AS (
+  SELECT
+    d.date,
+    d.lake_start,
+    s.organization_id,
+    s.series,
+    s.workspace_id,
+    s.workspace_name,
+    s.model,
+    s.first_cost,
+    CASE WHEN d.is_final THEN COALESCE(c.cost_usd, CAST('0' AS DECIMAL)) END AS cost_usd
+  FROM (
+    SELECT
+      organization_id,
+      series,
+      workspace_id,
+      model,
+      MAX(workspace_name) AS workspace_name,
+      MIN(date) AS first_cost
+    FROM costs
+    WHERE
+      date IN (
+        SELECT
+          date
+        FROM calendar
+        WHERE
+          is_final
+      )
+    GROUP BY
+      1,
+      2,
+      3,
+      4
+  ) AS s
+  CROSS JOIN calendar AS d
+  LEFT JOIN costs AS c
+    ON c.date = d.date
+    AND c.series = s.series
+    AND COALESCE(c.organization_id, '') = COALESCE(s.organization_id, '')
+    AND COALESCE(c.workspace_id, '') = COALESCE(s.workspace_id, '')
+    AND COALESCE(c.model, '') = COALESCE(s.model, '')
+), weeks AS (
+  SELECT
+    *,
+    LAG(cost_usd, 7) OVER by_day AS week_1,
+    LAG(cost_usd, 14) OVER by_day AS week_2,
+    LAG(cost_usd, 21) OVER by_day AS week_3,
+    LAG(cost_usd, 28) OVER by_day AS week_4,
+    SUM(cost_usd) OVER (by_day ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS seven_days_usd
+  FROM days
+  WINDOW by_day AS (PARTITION BY organization_id, series, workspace_id, model ORDER BY date)
+), expectations AS (
+  SELECT
+    *,
+    CAST(week_1 + week_2 + week_3 + week_4 - CASE
+      WHEN week_1 IS NULL OR week_2 IS NULL OR week_3 IS NULL OR week_4 IS NULL
+      THEN NULL
+      ELSE GREATEST(week_1, week_2, week_3, week_4)
+    END - CASE
+      WHEN week_1 IS NULL OR week_2 IS NULL OR week_3 IS NULL OR week_4 IS NULL
+      THEN NULL
+      ELSE LEAST(week_1, week_2, week_3, week_4)
+    END AS DOUBLE) / 2 AS expected_usd
+  FROM weeks
+), deviations AS (
+  SELECT
+    *,
+    CAST(cost_usd AS DOUBLE) - expected_usd AS impact_usd,
+    CASE
+      WHEN date >= (
+        first_cost + INTERVAL 28 DAY
+      )
+      AND (
+        cost_usd <> 0 OR expected_usd <> 0
+      )
+      THEN (
+        CAST(cost_usd AS DOUBLE) - expected_usd
+      ) / CASE
+        WHEN expected_usd IS NULL OR 5 IS NULL
+        THEN NULL
+        ELSE GREATEST(expected_usd, 5)
+      END
+    END AS deviation,
+    CASE
+      WHEN first_cost >= (
+        lake_start + INTERVAL 28 DAY
+      )
+      AND date < (
+        first_cost + INTERVAL 42 DAY
+      )
+      AND seven_days_usd > 100
+      THEN date
+    END AS new_spend_day
+  FROM expectations
+), judgements AS (
+  SELECT
+    *,
+    AVG(
+      CASE
+        WHEN ABS(deviation) IS NULL OR 0.5 IS NULL
+        THEN NULL
+        ELSE LEAST(ABS(deviation), 0.5)
+      END
+    ) OVER month_before AS usual_deviation,
+    COUNT(deviation) OVER month_before AS days_compared,
+    MIN(new_spend_day) OVER by_day AS first_new_spend_day,
+    CASE
+      WHEN series = 'model'
+      THEN workspace_name || ' / ' || COALESCE(model, 'no model')
+    END AS part,
+    CASE WHEN series = 'model' THEN impact_usd END AS part_impact_usd
+  FROM deviations
+  WINDOW by_day AS (PARTITION BY organization_id, series, workspace_id, model ORDER BY date), month_before AS (
+    PARTITION BY organization_id, series, workspace_id, model
+    ORDER BY date
+    ROWS BETWEEN 28 PRECEDING AND 1 PRECEDING
+  )
+), kinds AS (
+  SELECT
+    *,
+    CASE
+      WHEN date = first_new_spend_day
+      THEN 'new spend'
+      WHEN deviation >= CASE
+        WHEN (
+          4 * usual_deviation
+        ) IS NULL OR 0.25 IS NULL
+        THEN NULL
+        ELSE GREATEST(4 * usual_deviation, 0.25)
+      END
+      AND impact_usd >= 25
+      AND days_compared >= 14
+      THEN 'spike'
+    END AS kind,
+    FIRST_VALUE(part) OVER in_organization AS organization_driver,
+    FIRST_VALUE(part_impact_usd) OVER in_organization AS organization_driver_impact_usd,
+    FIRST_VALUE(part) OVER in_workspace AS workspace_driver,
+    FIRST_VALUE(part_impact_usd) OVER in_workspace AS workspace_driver_impact_usd
+  FROM judgements
+  WINDOW in_organization AS (PARTITION BY date, organization_id ORDER BY part_impact_usd DESC, part), in_workspace AS (
+    PARTITION BY date, organization_id, workspace_id
+    ORDER BY part_impact_usd DESC, part
+  )
+)
+SELECT
+  date,
+  organization_id,
+  series,
+  workspace_id,
+  workspace_name,
+  model,
+  kind,
+  cost_usd,
+  expected_usd,
+  impact_usd,
+  deviation,
+  usual_deviation,
+  CASE series
+    WHEN 'organization'
+    THEN organization_driver
+    WHEN 'workspace'
+    THEN workspace_driver
+    ELSE part
+  END AS driver,
+  CASE series
+    WHEN 'organization'
+    THEN organization_driver_impact_usd
+    WHEN 'workspace'
+    THEN workspace_driver_impact_usd
+    ELSE part_impact_usd
+  END AS driver_impact_usd
+FROM kinds
+WHERE
+  NOT kind IS NULL
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.cost_forecast AS
+WITH calendar AS (
+  SELECT
+    m.date,
+    m.date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) AS in_month,
+    NOT f.date IS NULL AS is_final,
+    MAX(f.date) OVER () AS last_final
+  FROM (
+    SELECT
+      CAST(DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) + INTERVAL '1' MONTH + INTERVAL (-t.n) DAY AS DATE) AS date
+    FROM UNNEST(GENERATE_SERIES(1, 120)) AS t(n)
+  ) AS m
+  LEFT JOIN {{ lake }}.coverage AS f
+    ON f.date = m.date
+    AND f.asset = 'cost_report'
+    AND f.status = 'final'
+    AND f.date < CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+), costs AS (
+  SELECT
+    c.date,
+    c.organization_id,
+    s.series,
+    CASE WHEN s.series = 'workspace' THEN c.workspace_id END AS workspace_id,
+    MAX(CASE WHEN s.series = 'workspace' THEN c.workspace_name END) AS workspace_name,
+    SUM(c.cost_usd) AS cost_usd
+  FROM {{ lake }}.cost_daily AS c
+  CROSS JOIN (VALUES
+    ('organization'),
+    ('workspace')) AS s(series)
+  WHERE
+    c.cost_usd <> 0
+    AND c.date >= DATE_TRUNC('MONTH', CAST(NOW() AT TIME ZONE 'UTC' AS DATE)) + INTERVAL '1' MONTH - INTERVAL '120' DAY
+    AND c.date < CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+  GROUP BY
+    1,
+    2,
+    3,
+    4
+), days AS (
+  SELECT
+    d.date,
+    d.in_month,
+    d.is_final,
+    d.last_final,
+    d.is_final AND d.date > (
+      d.last_final + INTERVAL (-28) DAY
+    ) AS is_recent,
+    s.organization_id,
+    s.series,
+    s.workspace_id,
+    s.workspace_name,
+    s.first_cost,
+    CASE WHEN d.is_final THEN COALESCE(c.cost_usd, CAST('0' AS DECIMAL)) END AS cost_usd
+  FROM (
+    SELECT
+      organization_id,
+      series,
+      workspace_id,
+      MAX(workspace_name) AS workspace_name,
+      MIN(date) AS first_cost
+    FROM costs
+    WHERE
+      date IN (
+        SELECT
+          date
+        FROM calendar
+        WHERE
+          is_final
+      )
+    GROUP BY
+      1,
+      2,
+      3
+  ) AS s
+  CROSS JOIN calendar AS d
+  LEFT JOIN costs AS c
+    ON c.date = d.date
+    AND c.series = s.series
+    AND COALESCE(c.organization_id, '') = COALESCE(s.organization_id, '')
+    AND COALESCE(c.workspace_id, '') = COALESCE(s.workspace_id, '')
+), weeks AS (
+  SELECT
+    *,
+    LAG(cost_usd, 7) OVER by_day AS week_1,
+    LAG(cost_usd, 14) OVER by_day AS week_2,
+    LAG(cost_usd, 21) OVER by_day AS week_3,
+    LAG(cost_usd, 28) OVER by_day AS week_4
+  FROM days
+  WHERE
+    series = 'organization'
+  WINDOW by_day AS (PARTITION BY organization_id ORDER BY date)
+), deviations AS (
+  SELECT
+    organization_id,
+    (
+      CAST(cost_usd AS DOUBLE) - expected_usd
+    ) / CASE
+      WHEN expected_usd IS NULL OR 5 IS NULL
+      THEN NULL
+      ELSE GREATEST(expected_usd, 5)
+    END AS deviation
+  FROM (
+    SELECT
+      *,
+      CAST(week_1 + week_2 + week_3 + week_4 - CASE
+        WHEN week_1 IS NULL OR week_2 IS NULL OR week_3 IS NULL OR week_4 IS NULL
+        THEN NULL
+        ELSE GREATEST(week_1, week_2, week_3, week_4)
+      END - CASE
+        WHEN week_1 IS NULL OR week_2 IS NULL OR week_3 IS NULL OR week_4 IS NULL
+        THEN NULL
+        ELSE LEAST(week_1, week_2, week_3, week_4)
+      END AS DOUBLE) / 2 AS expected_usd
+    FROM weeks
+    WHERE
+      is_recent AND date >= (
+        first_cost + INTERVAL 28 DAY
+      )
+  ) AS expectations
+  WHERE
+    NOT expected_usd IS NULL AND (
+      cost_usd <> 0 OR expected_usd <> 0
+    )
+), growth AS (
+  SELECT
+    organization_id,
+    AVG(deviation) AS growth
+  FROM (
+    SELECT
+      organization_id,
+      deviation,
+      ROW_NUMBER() OVER (PARTITION BY organization_id ORDER BY deviation) AS place,
+      COUNT(*) OVER (PARTITION BY organization_id) AS places
+    FROM deviations
+  ) AS ranks
+  WHERE
+    places >= 14 AND 2 * place BETWEEN places AND places + 2
+  GROUP BY
+    organization_id
+), weekdays AS (
+  SELECT
+    *,
+    COUNT(CASE WHEN is_recent THEN cost_usd END) OVER one_weekday AS known_days,
+    SUM(CASE WHEN is_recent THEN cost_usd END) OVER one_weekday AS sum_usd,
+    MAX(CASE WHEN is_recent THEN cost_usd END) OVER one_weekday AS most_usd,
+    MIN(CASE WHEN is_recent THEN cost_usd END) OVER one_weekday AS least_usd,
+    AVG(CASE WHEN date >= first_cost THEN CAST(cost_usd AS DOUBLE) END) OVER one_series AS pace_usd
+  FROM days
+  WINDOW one_series AS (PARTITION BY organization_id, series, workspace_id), one_weekday AS (PARTITION BY organization_id, series, workspace_id, ISODOW(date))
+), methods AS (
+  SELECT
+    *,
+    CASE
+      WHEN first_cost <= (
+        last_final + INTERVAL (-27) DAY
+      )
+      AND MIN(known_days) OVER (PARTITION BY organization_id, series, workspace_id) > 0
+      THEN 'weekday'
+      ELSE 'pace'
+    END AS method
+  FROM weekdays
+), usual_days AS (
+  SELECT
+    *,
+    CASE
+      WHEN method = 'pace'
+      THEN pace_usd
+      WHEN known_days > 2
+      THEN CAST(sum_usd - most_usd - least_usd AS DOUBLE) / (
+        known_days - 2
+      )
+      ELSE CAST(sum_usd AS DOUBLE) / known_days
+    END AS usual_usd
+  FROM methods
+), months AS (
+  SELECT
+    organization_id,
+    series,
+    workspace_id,
+    workspace_name,
+    method,
+    SUM(CASE WHEN in_month AND is_final THEN cost_usd ELSE CAST('0' AS DECIMAL) END) AS month_to_date_usd,
+    COUNT(CASE WHEN in_month AND is_final THEN 1 END) AS days_final,
+    COUNT(CASE WHEN in_month AND NOT is_final THEN 1 END) AS days_left,
+    SUM(CASE WHEN in_month AND NOT is_final THEN usual_usd ELSE 0 END) AS usual_left_usd,
+    SUM(
+      CASE
+        WHEN is_recent AND date >= first_cost
+        THEN ABS(CAST(cost_usd AS DOUBLE) - usual_usd)
+      END
+    ) / CASE
+      WHEN SUM(CASE WHEN is_recent AND date >= first_cost THEN usual_usd END) IS NULL
+      OR 5 IS NULL
+      THEN NULL
+      ELSE GREATEST(SUM(CASE WHEN is_recent AND date >= first_cost THEN usual_usd END), 5)
+    END AS usual_error
+  FROM usual_days
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5
+), forecasts AS (
+  SELECT
+    m.*,
+    usual_left_usd * (
+      1 + COALESCE(growth, 0)
+    ) AS left_usd,
+    2 * usual_error * SQRT(0.125 + 1e0 / days_left) + COALESCE(ABS(growth) * days_left / 40, 0.2) AS width
+  FROM (
+    SELECT
+      months.*,
+      CASE WHEN method = 'weekday' THEN g.growth END AS growth
+    FROM months
+    LEFT JOIN growth AS g
+      ON COALESCE(g.organization_id, '') = COALESCE(months.organization_id, '')
+  ) AS m
+)
+SELECT
+  organization_id,
+  series,
+  workspace_id,
+  workspace_name,
+  month_to_date_usd,
+  days_final,
+  days_left,
+  CAST(month_to_date_usd AS DOUBLE) + left_usd AS forecast_usd,
+  CAST(month_to_date_usd AS DOUBLE) + left_usd - ABS(left_usd) * CASE WHEN width IS NULL OR 1 IS NULL THEN NULL ELSE LEAST(width, 1) END AS low_usd,
+  CAST(month_to_date_usd AS DOUBLE) + left_usd + ABS(left_usd) * width AS high_usd,
+  method
+FROM forecasts
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.cost_reconciliation AS
+WITH figure AS (
+  SELECT
+    date,
+    organization_id,
+    workspace_id,
+    cost_usd AS cost_report_usd,
+    CAST(NULL AS DECIMAL(38, 12)) AS analytics_usd,
+    CAST(NULL AS DECIMAL(38, 12)) AS analytics_list_usd,
+    CAST(NULL AS DECIMAL(38, 12)) AS allocated_usd,
+    CAST(NULL AS DECIMAL(38, 12)) AS claude_code_estimate_usd
+  FROM {{ lake }}.cost_daily
+  UNION ALL
+  SELECT
+    a.date,
+    COALESCE(a.organization_id, l.organization_id),
+    CASE
+      WHEN NOT n.workspace_id IS NULL OR NOT r.workspace_id IS NULL
+      THEN a.workspace_id
+    END,
+    NULL,
+    a.amount_usd,
+    a.list_amount_usd,
+    NULL,
+    NULL
+  FROM {{ lake }}.analytics_cost AS a
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  LEFT JOIN {{ lake }}.workspace_names AS n
+    ON n.reported_workspace_id IS NULL
+    AND COALESCE(n.organization_id, '') = COALESCE(a.organization_id, l.organization_id, '')
+  LEFT JOIN (
+    SELECT DISTINCT
+      date,
+      workspace_id
+    FROM {{ lake }}.cost_report
+  ) AS r
+    ON r.date = a.date AND r.workspace_id = a.workspace_id
+  UNION ALL
+  SELECT
+    date,
+    organization_id,
+    workspace_id,
+    NULL,
+    NULL,
+    NULL,
+    cost_usd,
+    NULL
+  FROM {{ lake }}.cost_by_api_key
+  WHERE
+    method <> 'unallocated'
+  UNION ALL
+  SELECT
+    u.date,
+    COALESCE(u.organization_id, l.organization_id),
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    u.estimated_cost_amount_usd
+  FROM {{ lake }}.claude_code_usage AS u
+  CROSS JOIN {{ lake }}.lake_organization AS l
+), summed AS (
+  SELECT
+    date,
+    organization_id,
+    workspace_id,
+    SUM(cost_report_usd) AS cost_report_usd,
+    SUM(analytics_usd) AS analytics_usd,
+    SUM(analytics_list_usd) AS analytics_list_usd,
+    SUM(allocated_usd) AS allocated_usd,
+    SUM(claude_code_estimate_usd) AS claude_code_estimate_usd
+  FROM figure
+  WHERE
+    NOT COALESCE(cost_report_usd, analytics_usd, allocated_usd, claude_code_estimate_usd) IS NULL
+  GROUP BY
+    1,
+    2,
+    3
+), day_read AS (
+  SELECT
+    COALESCE(s.organization_id, l.organization_id) AS organization_id,
+    s.day,
+    COUNT(
+      DISTINCT CASE WHEN s.is_final AND s.asset <> 'claude_code_usage' THEN s.asset END
+    ) AS final_reports,
+    COUNT(
+      CASE
+        WHEN s.asset = 'analytics_cost'
+        AND s.grouped_by LIKE '%workspace_id%'
+        AND s.grouped_by NOT LIKE '%rbac_group_id%'
+        THEN 1
+      END
+    ) AS reports_by_workspace,
+    MIN(MIN(CASE WHEN s.asset = 'analytics_cost' THEN s.day END)) OVER (PARTITION BY COALESCE(s.organization_id, l.organization_id)) AS first_analytics_day
+  FROM {{ lake }}.sync_days AS s
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    s.date BETWEEN CAST('2023-01-01' AS DATE) AND CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    AND DAY(s.date) = 1
+    AND s.asset IN ('analytics_cost', 'claude_code_usage', 'cost_report')
+  GROUP BY
+    1,
+    2
+), compared AS (
+  SELECT
+    f.*,
+    COALESCE(f.analytics_usd - f.cost_report_usd, f.analytics_usd, -f.cost_report_usd) AS difference_usd,
+    CASE
+      WHEN f.analytics_usd IS NULL AND COALESCE(f.date < d.first_analytics_day, TRUE)
+      THEN 'not offered'
+      WHEN COALESCE(d.final_reports, 0) < 2
+      THEN 'open'
+      WHEN d.reports_by_workspace = 0
+      THEN 'grouping'
+      WHEN f.analytics_usd IS NULL AND f.cost_report_usd IS NULL
+      THEN 'grouping'
+    END AS obstacle
+  FROM summed AS f
+  LEFT JOIN day_read AS d
+    ON d.day = f.date
+    AND COALESCE(d.organization_id, '') = COALESCE(f.organization_id, '')
+)
+SELECT
+  c.date,
+  c.organization_id,
+  c.workspace_id,
+  COALESCE(w.workspace_name, c.workspace_id) AS workspace_name,
+  c.cost_report_usd,
+  c.analytics_usd,
+  c.analytics_list_usd,
+  c.allocated_usd,
+  c.claude_code_estimate_usd,
+  CASE WHEN COALESCE(c.obstacle, 'open') = 'open' THEN c.difference_usd END AS difference_usd,
+  CASE
+    WHEN NOT c.obstacle IS NULL
+    THEN c.obstacle
+    WHEN ABS(c.difference_usd) <= 0.01
+    THEN 'equal'
+    ELSE 'unexplained'
+  END AS explanation
+FROM compared AS c
+LEFT JOIN {{ lake }}.workspace_names AS w
+  ON w.reported_workspace_id = c.workspace_id
+  AND COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
+  {% endcall %}
+{% endmacro %}
+-- /generated:views
