@@ -13,14 +13,11 @@ from anthropic_lake.query.catalog import CATALOG
 from tests import lakes
 from tests.athena.conftest import TODAY, Deployed, in_duckdb
 from tests.athena.engines import same_in_athena
-from tests.query.cookbook import documented, statement
+from tests.query.cookbook import documented
 
 _DATE = re.compile(r"DATE '(?P<day>\d{4}-\d{2}-\d{2})'")
 NAMES = [query.name for query in CATALOG.saved_queries]
-SAVED = {statement(name) for name in NAMES}
-STATEMENTS = [
-    pytest.param(sql, id=page.stem) for page, sql in documented() if sql.strip() not in SAVED
-]
+STATEMENTS = [pytest.param(sql, id=page.stem) for page, sql in documented()]
 
 
 @pytest.fixture(scope="module")
