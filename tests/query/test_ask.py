@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,13 +19,13 @@ from anthropic_lake.assets import ASSETS
 from anthropic_lake.cli.main import main
 from anthropic_lake.query.catalog import CATALOG, SavedQuery
 from anthropic_lake.query.duckdb import query
-from anthropic_lake.query.needs import check, gaps, needs
+from anthropic_lake.query.needs import coverage_check, gaps, needs
 from anthropic_lake.query.parameters import LITERALS
 from tests.lakes import BY_THE_HOUR, TODAY
 from tests.ledger import Entry, entry, write_ledger
 from tests.query.athena_server import Json, ScriptedAthena, fake_credentials
 from tests.query.conftest import stored
-from tests.query.cookbook import SAVED_QUERIES, answer, command, section, sections
+from tests.query.cookbook import ROOT, SAVED_QUERIES, answer, command, section, sections
 
 SAVED = CATALOG.saved_queries
 USAGE_BY_KEY = {"grouped_by": "api_key_id,model,workspace_id", "bucket_width": "1d"}
@@ -58,6 +61,14 @@ def test_the_questions_are_listed_with_what_they_answer_and_take() -> None:
 
 def test_the_list_fits_a_terminal_of_80_columns() -> None:
     assert max(map(len, run().stdout.splitlines())) <= 80
+
+
+def test_the_questions_are_in_the_wheel(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"anthropic_lake/query/saved/{saved.name}.sql" for saved in SAVED} <= names
 
 
 # --- answers
@@ -257,7 +268,7 @@ def test_the_first_days_of_a_month_need_a_lake_that_is_new(tmp_path: Path) -> No
     sql = "-- needs cost_report in the month of current_date\nSELECT 1"
     for today, is_lacking in ((date(2026, 12, 2), True), (date(2026, 11, 2), False)):
         wanted = needs(sql)
-        with query(check(wanted), stored(tmp_path), today=today, safe=True) as result:
+        with query(coverage_check(wanted), stored(tmp_path), today=today, safe=True) as result:
             assert bool(gaps(wanted, result.read_all().to_pylist())) == is_lacking
 
 

@@ -76,7 +76,7 @@ class AnswerOptions:
 
 
 def answer_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared options; it gets them as its argument `options`, checked."""
+    """Add the shared options to a command, which gets them, checked, as its argument `options`."""
 
     @wraps(command)
     def with_options(**values: Any) -> None:  # noqa: ANN401  as in click

@@ -81,12 +81,12 @@ def _listing() -> str:
 
 def _refuse_without_data(question: str, sql: str, options: AnswerOptions) -> None:
     """Raise QueryError if the ledger says that the answer would mislead."""
-    from anthropic_lake.query.needs import check, gaps, needs  # noqa: PLC0415
+    from anthropic_lake.query.needs import coverage_check, gaps, needs  # noqa: PLC0415
 
     wanted = needs(sql)
     if not wanted:
         return
-    lacking = gaps(wanted, read_answer(check(wanted), options))
+    lacking = gaps(wanted, read_answer(coverage_check(wanted), options))
     if lacking:
         reasons = "\n".join(f"{gap.text}: {_remedy(gap, options)}" for gap in lacking)
         raise QueryError(f"{question} would mislead without its data.\n{reasons}")

@@ -135,7 +135,7 @@ def needs(sql: str) -> list[Need]:
     return [_need(match) for match in _DECLARATION.finditer(sql)]
 
 
-def check(wanted: list[Need]) -> str:
+def coverage_check(wanted: list[Need]) -> str:
     """Return a statement that asks the ledger, for Athena and DuckDB alike."""
     return "\nUNION ALL\n".join(need.check(number) for number, need in enumerate(wanted))
 
