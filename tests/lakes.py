@@ -6,7 +6,8 @@
 An invented organization is synced on three mornings through the Extractor, by HTTP from the
 simulator. What one would look for in a real lake is in it: a quiet week before the first use, a
 restated day, a run that failed, a last day that is not over yet, a key and a user that do nothing,
-and a workspace that costs after it was archived. By itself: `python -m tests.lakes FOLDER`.
+a person who leaves and whose key stays, a workspace that costs after it was archived, and a day
+that was read again by the hour. By itself: `python -m tests.lakes FOLDER`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from anthropic_lake.cli.place import local_place
 from anthropic_lake.errors import ApiError
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import Extractor
-from anthropic_lake.sync.request import Request
+from anthropic_lake.sync.request import Interval, Request
 from tests.simulator import AdminApiServer, Fault, Organization
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ TODAY = date(2026, 11, 22)
 FIRST_DAY = date(2026, 9, 24)
 HISTORY_START = date(2026, 9, 17)
 RESTATED = date(2026, 11, 16)
+BY_THE_HOUR = date(2026, 11, 21)
+_LEAVER = "user_01Leaver00000000000000000"
 MORNINGS = tuple(datetime(2026, 11, day, 6, tzinfo=UTC) for day in (20, 21, 22))
 
 
@@ -59,8 +62,15 @@ def build_lake(path: Path) -> Organization:
             if morning == MORNINGS[1]:
                 organization.restate(RESTATED)
                 api.faults.append(Fault(match="/invites", status=403))
+            if morning == MORNINGS[2]:
+                leave(organization)
             _sync(extractor, Request("schedule", morning), clock)
             api.clear()
+        by_the_hour = _extractor(path, api, clock, USAGE_BUCKET_WIDTH="1h")
+        interval = Interval(BY_THE_HOUR, BY_THE_HOUR + timedelta(days=1))
+        request = Request("interval", clock.now, interval)
+        usage_report = by_the_hour.settings.asset("usage_report")
+        by_the_hour.run(usage_report, request, by_the_hour.new_run(usage_report, request))
     return organization
 
 
@@ -82,11 +92,22 @@ def demo_organization(today: date = TODAY) -> Organization:
     key, user = organization.api_keys[-1], organization.users[0]
     forgotten = {"id": "apikey_01Forgotten0000000000000", "name": "Forgotten", "status": "active"}
     organization.api_keys.append({**key, **forgotten})
+    left = {"id": "apikey_01LeftBehind0000000000", "name": "Left behind", "status": "active"}
+    creator = {"created_by": {"id": _LEAVER, "type": "user"}}
+    organization.api_keys.append({**key, **left, **creator})
+    leaver = {"id": _LEAVER, "email": "leaver@example.com", "name": "Lea Verne"}
+    organization.users.append({**user, **leaver, "role": "developer"})
     absent = {"id": "user_01Absent00000000000000000", "email": "absent@example.com"}
-    organization.users.append({**user, **absent, "name": "Absent O'Neil", "role": "developer"})
+    absent |= {"name": "Absent O'Neil", "role": "claude_code_user"}
+    organization.users.append({**user, **absent})
     [archived] = [each for each in organization.workspaces if each["name"] == "Checkout: fraud"]
     archived["archived_at"] = f"{today - timedelta(days=12)}T09:30:00.000000Z"
     return organization
+
+
+def leave(organization: Organization) -> None:
+    """The person leaves whose key stays active."""
+    organization.users = [user for user in organization.users if user["id"] != _LEAVER]
 
 
 class _Clock:
@@ -105,10 +126,9 @@ class _Clock:
         return UUID(int=self.runs)
 
 
-def _extractor(path: Path, api: AdminApiServer, clock: _Clock) -> Extractor:
-    settings = read_settings(
-        {"ANTHROPIC_BASE_URL": api.url, "HISTORY_START": HISTORY_START.isoformat()}
-    )
+def _extractor(path: Path, api: AdminApiServer, clock: _Clock, **environment: str) -> Extractor:
+    start = HISTORY_START.isoformat()
+    settings = read_settings({"ANTHROPIC_BASE_URL": api.url, "HISTORY_START": start, **environment})
     connection = Connection(lambda: api.key, Pace(1_000_000), settings.base_url)
     return Extractor(settings, connection, local_place(path), clock)
 

@@ -380,7 +380,7 @@ FROM (
     s.source,
     s.extra,
     ROW_NUMBER() OVER (
-      PARTITION BY s.workspace_id, s.group_id, s.limiter
+      PARTITION BY s.workspace_id, s.group_id, s.limiter, s.id, s.group_type, s.models
       ORDER BY s.date, s.workspace_id, s.group_id, s.limiter, s.organization_id, s.id, s.type, s.group_type, s.group_display_name, s.models, s.value, s.org_limit, s.source, s.extra
     ) AS copy_number
   FROM {{ lake }}.rate_limits AS s

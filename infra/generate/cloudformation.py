@@ -28,6 +28,9 @@ from infra.generate.view_columns import view_columns
 DATED_ENVIRONMENT = {"HISTORY_START": "HistoryStart", "SETTLE_HOURS": "SettleHours"}
 """What the functions of dated assets have besides: variables and their parameters."""
 
+STACK_PARAMETERS = {"budget": "${MonthlyBudgetUsd}"}
+"""Parameters of saved queries that are parameters of the template."""
+
 LONG_MINUTES = 12.0
 """A run that takes longer raises an alarm."""
 
@@ -184,14 +187,15 @@ def _view(view: View, columns: list[tuple[str, Type]]) -> str:
 
 
 def _saved_query(query: SavedQuery) -> str:
-    """Return one named query; the ${...} in it are parameters of the template."""
+    """Return one named query, with the stack's parameters filled in, or else the defaults."""
+    sql = query.filled(STACK_PARAMETERS)
     return fill(
         "saved_query.yaml",
         id=logical_id(query.name),
         name=query.name,
         comment=_text(query.comment),
-        block="!Sub |" if "${" in query.sql else "|",
-        sql=query.sql,
+        block="!Sub |" if "${" in sql else "|",
+        sql=sql,
     )
 
 

@@ -99,7 +99,7 @@ def _table(table: Table, asset: Asset | None) -> Node:
     """Return a table; the lake's own ones are of no asset."""
     key = KEYS.get(table.name, ())
     if asset and not asset.kind.dated:
-        key = (PARTITION.name, *_names(table.key), *table.told_apart_by)
+        key = (PARTITION.name, *table.identity)
     columns = (PARTITION, *table.all_columns)
     freshness = _freshness(asset) if asset else {}
     return _head(table, key) | freshness | _columns(table.name, key, columns)
@@ -107,7 +107,7 @@ def _table(table: Table, asset: Asset | None) -> Node:
 
 def _view(view: View, columns: list[tuple[str, Type]], snapshot: Table | None) -> Node:
     """Return a view; a column of a latest snapshot means what that of its table does."""
-    key = _names(snapshot.key) if snapshot else KEYS.get(view.name, ())
+    key = snapshot.identity if snapshot else KEYS.get(view.name, ())
     table_columns = (PARTITION, *snapshot.all_columns) if snapshot else ()
     comments = {column.name: column.comment for column in table_columns}
     described = [Column(name, type_, comments.get(name, "")) for name, type_ in columns]
@@ -190,11 +190,6 @@ def _duckdb_select(view: View, names: set[str]) -> str:
         return node
 
     return sqlglot.parse_one(view.sql, read="trino").transform(translate).sql("duckdb", pretty=True)
-
-
-def _names(columns: Iterable[Column]) -> tuple[str, ...]:
-    """Return the names of columns."""
-    return tuple(column.name for column in columns)
 
 
 def _yaml(nodes: Iterable[Node]) -> str:

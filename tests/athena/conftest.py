@@ -28,11 +28,11 @@ from anthropic_lake.query.duckdb import query
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import Extractor
 from anthropic_lake.sync.ownership import Place
-from anthropic_lake.sync.request import Request
+from anthropic_lake.sync.request import Interval, Request
 from tests.athena.trino import Result, Trino, TrinoUnavailableError, find_java, install
 from tests.aws.deployment import Stack, deploy
 from tests.aws.embedded import EmbeddedAws
-from tests.lakes import demo_organization
+from tests.lakes import demo_organization, leave
 from tests.simulator import AdminApiServer, Fault, Organization
 
 ADMIN_KEY = "sk-ant-admin01-simulated"
@@ -45,6 +45,7 @@ MORNINGS = tuple(
 HISTORY_START = TODAY - timedelta(days=34)
 QUIET = HISTORY_START + timedelta(days=2)
 RESTATED = TODAY - timedelta(days=3)
+BY_THE_HOUR = TODAY - timedelta(days=1)
 FINAL = [HISTORY_START + timedelta(days=number) for number in range(33)]
 """The days that are over by any count."""
 
@@ -185,7 +186,9 @@ def deployed(
         admin_api.clear()
         if morning.now == MORNINGS[0]:
             organization.restate(RESTATED)
+            leave(organization)
             admin_api.faults.append(Fault(match="/invites", status=403))
+    _sync_then(admin_api.url, stack, "usage_report", NOW, by_the_hour=BY_THE_HOUR)
     return Deployed(aws, stack, trino)
 
 
@@ -205,10 +208,22 @@ def _invoke(stack: Stack, asset: str, scheduled: datetime) -> bool:
     return "FunctionError" not in answer
 
 
-def _sync_then(api_url: str, stack: Stack, name: str, then: datetime) -> bool:
-    """Do what the asset's function did at a time that is too long past for a snapshot now."""
-    environment = stack.functions[name].environment
-    settings = read_settings({**environment, "ANTHROPIC_BASE_URL": api_url})
+def _sync_then(
+    api_url: str, stack: Stack, name: str, then: datetime, *, by_the_hour: date | None = None
+) -> bool:
+    """Do what the asset's function did at a time that is too long past for a snapshot now.
+
+    Args:
+        api_url: Address of the Admin API.
+        stack: The stack.
+        name: Name of the asset.
+        then: The time.
+        by_the_hour: A day that is read by the hour, and no other.
+    """
+    environment = {**stack.functions[name].environment, "ANTHROPIC_BASE_URL": api_url}
+    if by_the_hour:
+        environment["USAGE_BUCKET_WIDTH"] = "1h"
+    settings = read_settings(environment)
     s3, ssm = stack.aws.client("s3"), stack.aws.client("ssm")
     place = Place(
         f"s3://{settings.data_bucket}",
@@ -221,6 +236,9 @@ def _sync_then(api_url: str, stack: Stack, name: str, then: datetime) -> bool:
     connection.http.trust_env = False  # no proxy
     extractor = Extractor(settings, connection, place, clock=lambda: then)
     request = Request("schedule", then)
+    if by_the_hour:
+        interval = Interval(by_the_hour, by_the_hour + timedelta(days=1))
+        request = Request("interval", then, interval)
     asset = settings.asset(name)
     try:
         extractor.run(asset, request, extractor.new_run(asset, request))

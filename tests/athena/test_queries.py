@@ -10,17 +10,15 @@ import pytest
 
 from anthropic_lake.lake.reading import StoredLake
 from anthropic_lake.query.catalog import CATALOG
+from anthropic_lake.query.needs import coverage_check, needs
 from tests import lakes
 from tests.athena.conftest import TODAY, Deployed, in_duckdb
 from tests.athena.engines import same_in_athena
-from tests.query.cookbook import documented, statement
+from tests.query.cookbook import documented
 
 _DATE = re.compile(r"DATE '(?P<day>\d{4}-\d{2}-\d{2})'")
 NAMES = [query.name for query in CATALOG.saved_queries]
-SAVED = {statement(name) for name in NAMES}
-STATEMENTS = [
-    pytest.param(sql, id=page.stem) for page, sql in documented() if sql.strip() not in SAVED
-]
+STATEMENTS = [pytest.param(sql, id=page.stem) for page, sql in documented()]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +43,14 @@ def test_a_named_query_gives_what_duckdb_gives(
     name: str, named: dict[str, str], deployed: Deployed, lake: StoredLake
 ) -> None:
     compare(named[name], deployed, lake)
+
+
+def test_what_the_questions_need_is_the_same_for_both(
+    named: dict[str, str], deployed: Deployed, lake: StoredLake
+) -> None:
+    wanted = list(dict.fromkeys(need for sql in named.values() for need in needs(sql)))
+    assert wanted
+    compare(coverage_check(wanted), deployed, lake)
 
 
 @pytest.mark.parametrize("sql", STATEMENTS)

@@ -8,7 +8,6 @@ In a process of its own, because it is large, and what is measured must not inhe
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import defaultdict
 from datetime import date
@@ -22,8 +21,6 @@ from pyarrow import fs
 from anthropic_lake.lake.reading import StoredLake
 from anthropic_lake.query.catalog import CATALOG, TABLES
 from anthropic_lake.query.duckdb import query
-
-_PARAMETER = re.compile(r"\$\{\w+\}")  # of the template; all are numbers
 
 
 class _Counted:
@@ -128,8 +125,7 @@ def scanned(files: fs.FileSystem, root: str, today: date) -> dict[str, tuple[int
     }
     found = {}
     for saved in CATALOG.saved_queries:
-        text = _PARAMETER.sub("1000", saved.sql)
-        sql = sqlglot.transpile(text, read="trino", write="duckdb")[0]
+        sql = sqlglot.transpile(saved.filled({}), read="trino", write="duckdb")[0]
         counting = CountingFiles(files)
         counted = _Tables(fs.PyFileSystem(counting), root, root)
         with query(sql, counted, today=today) as result:

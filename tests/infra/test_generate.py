@@ -259,7 +259,7 @@ def test_a_view_comes_after_those_that_it_reads() -> None:
 @pytest.mark.parametrize("saved", CATALOG.saved_queries, ids=lambda saved: saved.name)
 def test_a_saved_query_says_what_it_answers_and_reads_the_catalog(saved: SavedQuery) -> None:
     assert saved.comment.endswith("?")
-    query = sqlglot.parse_one(saved.sql.replace("${MonthlyBudgetUsd}", "100"), read="trino")
+    query = sqlglot.parse_one(saved.filled({}), read="trino")
     read = {table.name for table in query.find_all(sqlglot.exp.Table)}
     assert read
     assert read <= {table.name for table in TABLES} | {view.name for view in VIEWS}

@@ -116,6 +116,12 @@ def test_an_identifier_that_stands_twice_counts_once(add: Add, ask: Ask) -> None
     assert ask("SELECT count(*) FROM workspace_members_current") == [(2,)]
 
 
+def test_limits_without_a_group_are_told_apart(add: Add, ask: Ask) -> None:
+    for models in ("opus", "haiku"):
+        add("rate_limits", group_type="models", models=models, limiter="requests_per_minute")
+    assert ask("SELECT count(*) FROM rate_limits_current") == [(2,)]
+
+
 def test_an_identifier_that_stands_twice_multiplies_no_money(add: Add, ask: Ask) -> None:
     for name in ("Research", "Default"):
         for _ in range(2):

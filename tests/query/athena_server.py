@@ -9,11 +9,26 @@ from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from tests.aws.embedded import REGION
+
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
 Json = dict[str, Any]
+
+
+def fake_credentials(url: str) -> dict[str, str]:
+    """The variables that lead boto3 to a server, which it asks once."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "AKIATESTING",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_MAX_ATTEMPTS": "1",
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 class ScriptedAthena:

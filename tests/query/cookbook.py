@@ -2,8 +2,8 @@
 
     python -m tests.query.cookbook    rewrites them
 
-Between `<!-- query:NAME -->` and `<!-- /query -->` stands the saved query of that name, with its
-result in DuckDB.
+Between `<!-- query:NAME -->` and `<!-- /query -->` stands the command that asks the saved query of
+that name, its SQL, and its result in DuckDB.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from tests.lakes import TODAY, build_lake
 ROOT = Path(__file__).parents[2]
 COOKBOOK = ROOT / "docs" / "cookbook.md"
 SAVED_QUERIES = {saved.name: saved for saved in CATALOG.saved_queries}
-PARAMETERS = {"${MonthlyBudgetUsd}": "10000"}
+PARAMETERS = {"month_to_date": {"budget": "10000"}}
+"""What is set besides the defaults, by saved query."""
 _MOST_ROWS = 12
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^ *```(?P<language>sql|sh)\n(?P<text>.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -34,18 +35,32 @@ _SNOWFLAKE = ROOT / "docs" / "snowflake.md"
 _MARKED = re.compile(r"<!-- query:(?P<name>\w+) -->\n.*?<!-- /query -->", re.DOTALL)
 
 
+def sections() -> dict[str, str]:
+    """The sections of the cookbook with their markers, by saved query."""
+    text = COOKBOOK.read_text(encoding="utf-8")
+    return {marked["name"]: marked[0] for marked in _MARKED.finditer(text)}
+
+
 def rendered(text: str, lake: StoredLake) -> str:
     """The cookbook as it should be."""
-    return _MARKED.sub(lambda marked: _section(marked["name"], lake), text)
+    return _MARKED.sub(
+        lambda marked: section(name := marked["name"], answer(statement(name), lake)), text
+    )
 
 
 def statement(name: str) -> str:
-    """A saved query below its question, with the parameters of the stack filled in."""
+    """A saved query below its question, with its parameters filled in."""
     saved = SAVED_QUERIES[name]
-    sql = f"-- {saved.comment}\n{saved.sql}"
-    for parameter, value in PARAMETERS.items():
-        sql = sql.replace(parameter, value)
-    return sql
+    sql = saved.filled(saved.literals(PARAMETERS.get(name, {})))
+    return f"-- {saved.comment}\n{sql}"
+
+
+def command(name: str) -> str:
+    """The command that asks it."""
+    settings = PARAMETERS.get(name, {}).items()
+    return " ".join(
+        ["anthropic-lake ask", name, *(f"--set {key}={value}" for key, value in settings)]
+    )
 
 
 def answer(sql: str, lake: StoredLake) -> pa.Table:
@@ -55,23 +70,28 @@ def answer(sql: str, lake: StoredLake) -> pa.Table:
 
 
 def documented() -> Iterator[tuple[Path, str]]:
-    """Each SQL block, and each SELECT in a command line, of the pages that show some."""
+    """Each SQL block, and each SELECT in a command line, of the pages that show some.
+
+    The saved queries are left out.
+    """
+    saved = {statement(name) for name in SAVED_QUERIES}
     for page in PAGES:
         for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
             if block["language"] == "sh":
                 words = shlex.split(block["text"], comments=True)
                 yield from ((page, word) for word in words if word.upper().startswith("SELECT"))
-            elif page != _SNOWFLAKE:  # another dialect, run by its own tests
+            elif page != _SNOWFLAKE and block["text"].strip() not in saved:  # its own dialect
                 yield page, block["text"]
 
 
-def _section(name: str, lake: StoredLake) -> str:
-    sql = statement(name)
-    result = answer(sql, lake)
+def section(name: str, result: pa.Table) -> str:
+    """What stands between the markers of a saved query that gives a result."""
     return "\n".join(
         (
             f"<!-- query:{name} -->",
-            f"```sql\n{sql}\n```",
+            f"```sh\n{command(name)}\n```",
+            "",
+            f"```sql\n{statement(name)}\n```",
             "",
             *_table(result),
             *_more(result.num_rows),

@@ -110,8 +110,8 @@ def test_a_lake_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("--athena",), "--athena needs --workgroup and --database"),
-        (("--athena", "--lake", "lake"), "--lake, --today and --safe do not go with --athena"),
-        (("--athena", "--safe"), "--lake, --today and --safe do not go with --athena"),
+        (("--athena", "--lake", "lake"), "--lake and --today do not go with --athena"),
+        (("--athena", "--safe"), "--safe does not go with --athena"),
         (("--workgroup", "w"), "--workgroup and --database go with --athena"),
         (("--format", "xml"), "Invalid value for '--format'"),
         (("--today", "yesterday"), "Invalid value for '--today'"),

@@ -115,6 +115,18 @@ class Screen(io.BytesIO):
         return True
 
 
+def test_a_table_that_is_wider_than_the_terminal_has_a_line_for_each_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = written(f"{SQL} UNION ALL {SQL}", Format.TABLE, Screen()).decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split(maxsplit=1) for line in lines].count(["usd", str(EXACT)]) == 2
+    assert lines[-1] == "2 rows"
+    monkeypatch.setenv("COLUMNS", "300")
+    assert len(written(SQL, Format.TABLE, Screen()).splitlines()) < len(lines) / 2
+
+
 @pytest.mark.parametrize("form", [Format.TABLE, Format.CSV, Format.JSON])
 def test_no_format_steers_a_terminal(form: Format) -> None:
     sql = "SELECT '\x1b[2J\x9b2J Zoë' AS \"\x1b[2J\x9b2J\""

@@ -14,7 +14,7 @@ from anthropic_lake.cli.main import main
 from anthropic_lake.query import athena as query_athena
 from anthropic_lake.query.athena import Statistics
 from tests.aws.embedded import REGION, EmbeddedAws
-from tests.query.athena_server import Json, ScriptedAthena
+from tests.query.athena_server import Json, ScriptedAthena, fake_credentials
 
 SQL = "SELECT * FROM cost_daily WHERE date = DATE '2026-11-21'"
 STARTED = {"StartQueryExecution": [{"QueryExecutionId": "query-1"}]}
@@ -90,16 +90,7 @@ def execution(state: str, reason: str = "", **more: Any) -> Json:
 
 
 def run(url: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
-    environment = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "AKIATESTING",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_MAX_ATTEMPTS": "1",
-        "NO_PROXY": "127.0.0.1",
-    }
-    for name, value in environment.items():
+    for name, value in fake_credentials(url).items():
         monkeypatch.setenv(name, value)
     where = ("--athena", "--workgroup", "stack", "--database", "anthropic_lake")
     return CliRunner().invoke(main, ["query", SQL, *where, "--format", "json", *options])

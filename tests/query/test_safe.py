@@ -8,13 +8,12 @@ from click.testing import CliRunner
 from anthropic_lake.cli.main import main
 from anthropic_lake.errors import QueryError
 from anthropic_lake.lake.reading import StoredLake
-from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS
+from anthropic_lake.query.catalog import TABLES, VIEWS
 from anthropic_lake.query.duckdb import query
 from tests.lakes import TODAY
 from tests.query.conftest import stored
-from tests.query.cookbook import answer, statement
+from tests.query.cookbook import answer
 
-SAVED = [query.name for query in CATALOG.saved_queries]
 NOT_SELECT = "takes SELECT statements only"
 NO_FILES = "file system operations are disabled"
 
@@ -44,12 +43,6 @@ def test_the_lake_can_be_read(name: str, lake: StoredLake) -> None:
     rows = rounded(ask(sql, lake))
     assert rows == rounded(answer(sql, lake).to_pylist())
     assert rows
-
-
-@pytest.mark.parametrize("name", SAVED)
-def test_a_saved_question_can_be_asked(name: str, lake: StoredLake) -> None:
-    rows = answer(statement(name), lake).to_pylist()
-    assert rounded(ask(statement(name), lake)) == rounded(rows)
 
 
 @pytest.mark.parametrize(

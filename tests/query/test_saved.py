@@ -15,7 +15,7 @@ import pytest
 from anthropic_lake.lake.layout import object_key
 from anthropic_lake.lake.local import LocalLake
 from anthropic_lake.lake.objects import ANYTHING, put_rows
-from anthropic_lake.query.catalog import TABLES
+from anthropic_lake.query.catalog import TABLES, saved_query
 from tests.lakes import TODAY
 from tests.ledger import entry, write_ledger
 from tests.query.conftest import stored
@@ -24,6 +24,7 @@ from tests.query.cookbook import answer, statement
 YESTERDAY = TODAY - timedelta(days=1)
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 KEY_AND_WORKSPACE = "api_key_id,workspace_id"
+FULL = "api_key_id,context_window,model,service_tier,workspace_id"
 
 Row = dict[str, Any]
 Asked = Callable[[str], list[Row]]
@@ -171,6 +172,146 @@ def test_estimates_that_are_not_in_dollars_are_counted_and_named(
         )
     columns = ("estimated_cost_usd", "estimates_in_other_currencies", "other_currency")
     assert only(asked(question), *columns) == [(1, 1, "EUR")]
+
+
+# --- several organizations
+
+
+def test_each_organization_has_its_own_month(rows: dict[str, list[Row]], asked: Asked) -> None:
+    for organization, usd in (("o1", 2), ("o2", 3)):
+        cost = {"organization_id": organization, "currency": "USD", "amount_usd": Decimal(usd)}
+        rows["cost_report"].append({"amount_cents": Decimal(100 * usd), **cost})
+    found = only(asked("month_to_date"), "organization_id", "spent_usd", "budget_usd")
+    assert found == [("o2", 3, 10000), ("o1", 2, 10000)]
+
+
+# --- people who are gone, and who do nothing
+
+
+def test_a_leaver_is_a_person_who_is_not_listed_any_more(
+    rows: dict[str, list[Row]], asked: Asked
+) -> None:
+    before = YESTERDAY - timedelta(days=1)
+    rows["users"] = [
+        {"id": "u1", "email": "Ada@Example.com", "date": before},
+        {"id": "u2", "email": "bob@example.com", "date": before},
+        {"id": "u2", "email": "bob@example.com"},
+    ]
+    creators = [
+        ("u1", "user"),
+        ("u2", "user"),
+        ("u3", None),
+        ("s1", "service_account"),
+        (None, None),
+    ]
+    for number, (creator, kind) in enumerate(creators):
+        for status in ("active", "inactive", "archived", "expired"):
+            key = {"id": f"{status}{number}", "name": "CI", "status": status}
+            rows["api_keys"].append({**key, "created_by_id": creator, "created_by_type": kind})
+    found = only(asked("leavers_with_active_key"), "left_by", "last_listed", "api_key_id")
+    assert sorted(found, key=str) == [
+        ("ada@example.com", before, "active0"),
+        ("u3", None, "active2"),
+    ]
+
+
+def test_an_idle_seat_is_one_that_was_long_enough_without_use(
+    rows: dict[str, list[Row]], asked: Asked
+) -> None:
+    lately = datetime.combine(YESTERDAY, time(), UTC)
+    people = [
+        ("ada", "claude_code_user", LONG_AGO),
+        ("bob", "claude_code_user", LONG_AGO),
+        ("cleo", "claude_code_user", lately),
+        ("dan", "developer", LONG_AGO),
+        ("eve", "claude_code_user", LONG_AGO),
+    ]
+    for name, role, added_at in people:
+        user = {"id": name, "email": f"{name}@example.com", "role": role, "added_at": added_at}
+        rows["users"].append(user)
+    for name, day in (("Ada", YESTERDAY), ("Eve", TODAY - timedelta(days=40))):
+        record = {"actor_email_address": f"{name}@Example.com", "core_metrics_num_sessions": 1}
+        rows["claude_code_usage"].append({**record, "date": day})
+    idle = only(asked("idle_claude_code_seats"), "email")
+    assert idle == [("bob@example.com",), ("eve@example.com",)]
+    in_50_days = saved_query("idle_claude_code_seats").filled({"days": "50"})
+    assert only(asked(in_50_days), "email") == [("bob@example.com",)]
+
+
+# --- what no key can be named for
+
+
+def test_unallocated_cost_has_a_cause_and_its_whole_sum(
+    rows: dict[str, list[Row]], asked: Asked, tmp_path: Path
+) -> None:
+    groupings = {
+        "no usage of the model in the workspace": FULL,
+        "usage is not grouped by context window and service tier": KEY_AND_WORKSPACE + ",model",
+        "usage is not grouped by API key, model and workspace": "model,workspace_id",
+        "usage of the day was not read": None,
+    }
+    days = [YESTERDAY - timedelta(days=number) for number in range(len(groupings))]
+    tokens = {"cost_type": "tokens", "token_type": "output_tokens", "model": "m"}
+    for number, day in enumerate(days):
+        rows["cost_report"].append(priced(Decimal(2**number), date=day, **tokens))
+    rows["cost_report"] += [
+        priced(Decimal(16), cost_type="web_search"),
+        priced(Decimal(32), cost_type="code_execution"),
+        priced(Decimal(64), **tokens) | {"currency": "EUR", "amount_usd": None},
+        priced(Decimal(128), **tokens | {"model": "used"}),
+    ]
+    used = {"grouped_by": FULL, "api_key_id": "k1", "model": "used", "output_tokens": 1}
+    rows["usage_report"].append(used)
+    write_ledger(
+        tmp_path,
+        [
+            entry("usage_report", day, grouped_by=grouping)
+            for day, grouping in zip(days, groupings.values(), strict=True)
+            if grouping
+        ],
+    )
+    found = asked("unallocated_by_cause")
+    assert {row["cause"]: row["cost_usd"] for row in found if row["cost_type"] == "tokens"} == {
+        **{cause: 2**number for number, cause in enumerate(groupings)},
+        "not in US dollars": None,
+    }
+    no_tokens = [row for row in found if row["cause"] == "has no tokens"]
+    assert only(no_tokens, "cost_type", "cost_usd") == [("code_execution", 32), ("web_search", 16)]
+    [total] = asked("SELECT sum(cost_usd) AS usd FROM cost_by_api_key WHERE method = 'unallocated'")
+    assert sum(row["cost_usd"] or 0 for row in found) == total["usd"] == 63
+
+
+def priced(usd: Decimal, **columns: object) -> Row:
+    return {"amount_cents": 100 * usd, "amount_usd": usd, "currency": "USD", **columns}
+
+
+# --- hours
+
+
+def test_the_cost_of_a_day_is_split_over_its_hours(
+    rows: dict[str, list[Row]], asked: Asked
+) -> None:
+    for hour, minute, model, tokens in (
+        (3, 0, "m", 10),
+        (3, 30, "m", 20),
+        (4, 0, "m", 30),
+        (4, 0, "n", 5),
+    ):
+        start = datetime.combine(YESTERDAY, time(hour, minute), UTC)
+        buckets = {"starting_at": start, "bucket_width": "1m", "grouped_by": "model"}
+        rows["usage_report"].append({**buckets, "model": model, "output_tokens": tokens})
+    daily = {"starting_at": datetime.combine(YESTERDAY, time(), UTC), "bucket_width": "1d"}
+    rows["usage_report"].append({**daily, "model": "m", "output_tokens": 1000})
+    for usd, model in ((6, "m"), (1, "n"), (2, "unused")):
+        cost = {"cost_type": "tokens", "token_type": "output_tokens", "model": model}
+        rows["cost_report"].append(priced(Decimal(usd), **cost))
+    rows["cost_report"].append(priced(Decimal(4), cost_type="web_search"))
+    found = only(asked("tokens_by_hour"), "hour_start", "output_tokens", "estimated_cost_usd")
+    assert [(start and start.hour, tokens, usd) for start, tokens, usd in found] == [
+        (3, 30, 3.0),
+        (4, 35, 4.0),
+        (None, None, 6.0),
+    ]
 
 
 # --- the ledger

@@ -116,23 +116,48 @@ def _write_json(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
 
 
 def _write_table(result: pa.RecordBatchReader, file: IO[bytes]) -> None:
-    """Write a table for people: at most a thousand rows, decimals without trailing zeros."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for field in result.schema:
-        name = Text(_on_one_line(field.name))
-        table.add_column(name, justify="right" if _is_number(field.type) else "left")
+    """Write a table for people: at most a thousand rows, decimals without trailing zeros.
+
+    Where it is wider than the terminal, each value stands on a line of its own, so that none is
+    cut short.
+    """
     rows = _rows(result)
-    for row in islice(rows, MAX_ROWS_SHOWN):
-        table.add_row(*(Text(shown(value)) for value in row))
+    first_rows = [[shown(value) for value in row] for row in islice(rows, MAX_ROWS_SHOWN)]
     hidden = sum(1 for _ in rows)
     width = get_terminal_size().columns if file.isatty() else _FILE_WIDTH
+    table = _grid(result.schema, first_rows)
+    if Console(width=_FILE_WIDTH).measure(table).maximum > width:
+        table = _records(result.schema, first_rows)
     text = StringIO()
     console = Console(file=text, width=width, color_system=None)
     console.print(table)
     prefix = f"the first {MAX_ROWS_SHOWN:,} of " if hidden else ""
-    count = table.row_count + hidden
+    count = len(first_rows) + hidden
     console.print(f"{prefix}{count:,} row{'' if count == 1 else 's'}", highlight=False)
     file.write(text.getvalue().encode())
+
+
+def _grid(schema: pa.Schema, rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table with a line for each row."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for field in schema:
+        name = Text(_on_one_line(field.name))
+        table.add_column(name, justify="right" if _is_number(field.type) else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _records(schema: pa.Schema, rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table with a line for each value, and an empty line after each row."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        for name, value in zip(schema.names, row, strict=True):
+            table.add_row(Text(_on_one_line(name)), Text(value))
+        table.add_row()
+    return table
 
 
 _WRITERS: dict[Format, Callable[[pa.RecordBatchReader, IO[bytes]], None]] = {

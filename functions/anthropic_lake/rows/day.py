@@ -200,8 +200,7 @@ def distinct_rows(table: Table, rows: pa.Table) -> pa.Table:
     Raises:
         FieldError: Different rows have the same key.
     """
-    names = [*(column.name for column in table.key), *table.told_apart_by]
-    keys = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+    keys = list(zip(*(rows[name].to_pylist() for name in table.identity), strict=True))
     if len(set(keys)) == len(keys):
         return rows
     firsts: dict[tuple[object, ...], int] = {}
@@ -209,5 +208,5 @@ def distinct_rows(table: Table, rows: pa.Table) -> pa.Table:
         first = firsts.setdefault(key, number)
         if rows.slice(first, 1) != rows.slice(number, 1):
             problem = f"different rows of the table {table.name} have the same key"
-            raise FieldError(", ".join(names), problem)
+            raise FieldError(", ".join(table.identity), problem)
     return rows.take(pa.array(firsts.values(), pa.int64()))

@@ -115,6 +115,11 @@ class Table:
             path=self.organization_field,
         )
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Names of the columns that tell rows apart."""
+        return (*(column.name for column in self.key), *self.told_apart_by)
+
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:
         """Every column of the table in its published order."""

@@ -1,5 +1,7 @@
 -- Which days of the last 30 cost unusually much, by how much, and what drove them?
 -- Workspaces of one name stay apart by their id. Days that are not final are not judged yet.
+-- A day is judged by the 42 days before it; the first of a history are not.
+-- needs cost_report over 42 days
 SELECT
     date,
     series,

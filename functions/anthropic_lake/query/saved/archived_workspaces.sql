@@ -1,6 +1,8 @@
 -- Which archived workspaces still cost something in the last 90 days?
 -- Workspaces of one name stay apart by their id. Costs that are not in USD are counted, and one of
 -- their currencies is named.
+-- needs cost_report over 30 days
+-- needs workspaces
 SELECT
     c.workspace_name,
     w.archived_at,

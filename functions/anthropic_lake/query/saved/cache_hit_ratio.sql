@@ -1,5 +1,6 @@
 -- Which share of the input tokens of the last 30 days came from a cache, by workspace and model?
 -- Workspaces of one name stay apart by their id.
+-- needs usage_report over 30 days
 SELECT
     workspace_name,
     model,

@@ -2,6 +2,8 @@
 -- Tokens read from and written to caches at what uncached input cost on average on the same day, less
 -- what they cost. Days on which a model had no uncached input have no such price: their cost of
 -- caches is in the last column only.
+-- needs cost_report over 30 days
+-- needs usage_report grouped by api_key_id, model, workspace_id over 30 days
 SELECT
     model,
     sum(CASE WHEN uncached_tokens > 0 THEN read_tokens END) AS cache_read_tokens,

@@ -1,5 +1,6 @@
 -- What did each person's Claude Code cost in the last 30 days, and how many edits were accepted?
 -- Estimates that are not in USD are counted, and one of their currencies is named.
+-- needs claude_code_usage over 30 days
 SELECT
     person,
     count(DISTINCT date) AS days_active,

@@ -1,5 +1,6 @@
 -- What does a pull request made with Claude Code cost, month by month?
 -- Estimates that are not in USD are counted, and one of their currencies is named.
+-- needs claude_code_usage over 30 days
 SELECT
     CAST(date_trunc('month', date) AS date) AS month,
     sum(pull_requests) AS pull_requests,

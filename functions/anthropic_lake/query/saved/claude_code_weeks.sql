@@ -1,4 +1,5 @@
 -- How many people used Claude Code in each of the last 12 weeks?
+-- needs claude_code_usage over 30 days
 SELECT
     CAST(date_trunc('week', date) AS date) AS week,
     count(DISTINCT person) AS people,

@@ -1,5 +1,7 @@
 -- What was paid per million tokens in the last 30 days, by model and token type?
 -- The cost that found its tokens, divided by these: discounts of batches and surcharges are in it.
+-- needs cost_report over 30 days
+-- needs usage_report grouped by api_key_id, model, workspace_id over 30 days
 SELECT
     model,
     token_type,

@@ -1,5 +1,6 @@
 -- What will this month cost in each workspace, and between which bounds?
 -- Only final days count as spent. In 8 of 10 simulated months the truth is within the bounds.
+-- needs cost_report in the month of current_date
 SELECT
     workspace_name,
     month_to_date_usd,

@@ -1,5 +1,6 @@
 -- Do the reports of last month agree, by workspace, and where they do not, is a reason known?
 -- A line counts the days that have one explanation; the view cost_reconciliation has each day.
+-- needs cost_report in the month of current_date - INTERVAL '1' MONTH
 SELECT
     workspace_name,
     explanation,

@@ -2,6 +2,9 @@
 -- Split by tokens (view cost_by_api_key). What no key can be named for stands in rows of its own, one
 -- a workspace: their method is unallocated. Keys and workspaces of one name stay apart by their ids.
 -- Costs that are not in USD are counted, and one of their currencies is named.
+-- needs cost_report over 30 days
+-- needs usage_report grouped by api_key_id, model, workspace_id over 30 days
+-- needs api_keys
 SELECT
     api_key_name,
     workspace_name,

@@ -1,6 +1,8 @@
--- What does each person, API key and service account cost this month, and how much at list price?
--- Needs the reports by person. A null name is use that the API attributes to nobody. Costs that are
+-- What does each person, API key and service account cost in a month, and how much at list price?
+-- A null name is use that the API attributes to nobody. Costs that are
 -- not in USD are counted, and one of their currencies is named.
+-- parameter month (date, default today): any day of the month
+-- needs analytics_cost in the month of ${month}
 SELECT
     max(actor_name) AS name,
     actor_type,
@@ -11,6 +13,8 @@ SELECT
     count(CASE WHEN cost_usd IS NULL THEN 1 END) AS costs_in_other_currencies,
     min(CASE WHEN cost_usd IS NULL THEN currency END) AS other_currency
 FROM cost_by_actor
-WHERE date BETWEEN date_trunc('month', current_date) AND current_date
+WHERE date >= date_trunc('month', ${month})
+    AND date < date_trunc('month', ${month}) + INTERVAL '1' MONTH
+    AND date <= current_date
 GROUP BY actor_type, actor_id
 ORDER BY cost_usd DESC, name, actor_id

@@ -1,6 +1,8 @@
 -- What does each workspace cost this month, and how does that compare with last month?
 -- The change is against the same days of last month. Workspaces of one name stay apart by their id.
 -- Costs that are not in USD are counted, and one of their currencies is named.
+-- needs cost_report in the month of current_date
+-- needs cost_report in the month of current_date - INTERVAL '1' MONTH
 SELECT
     workspace_name,
     this_month_usd,

@@ -1,5 +1,7 @@
 -- Which API keys used how many tokens in the last 30 days, and who owns them?
 -- Keys and workspaces of one name stay apart by their ids.
+-- needs usage_report grouped by api_key_id over 30 days
+-- needs api_keys
 SELECT
     t.api_key_name,
     t.workspace_name,

@@ -1,5 +1,7 @@
--- Which active API keys were not used in the last 30 days?
--- Needs a usage report that is grouped by api_key_id.
+-- Which active API keys were not used lately?
+-- parameter days (integer, default 30): days without use
+-- needs api_keys
+-- needs usage_report grouped by api_key_id over ${days} days
 SELECT
     k.name AS api_key_name,
     coalesce(w.workspace_name, k.scope_workspace_id) AS workspace_name,
@@ -15,11 +17,11 @@ LEFT JOIN workspace_names AS w
     ON w.reported_workspace_id = coalesce(k.scope_workspace_id, k.workspace_id)
     AND coalesce(w.organization_id, '') = coalesce(k.organization_id, '')
 WHERE k.status = 'active'
-    AND k.created_at < current_date - INTERVAL '30' DAY
+    AND k.created_at < current_date - INTERVAL '${days}' DAY
     AND k.id NOT IN (
         SELECT api_key_id
         FROM usage_report
-        WHERE date > current_date - INTERVAL '30' DAY
+        WHERE date > current_date - INTERVAL '${days}' DAY
             AND api_key_id IS NOT NULL
     )
 ORDER BY k.created_at, k.name, k.id
