@@ -6,6 +6,7 @@ import json
 from pathlib import PurePosixPath
 
 from anthropic_lake.assets import Asset
+from anthropic_lake.lake.allocation import ALLOCATION_RULES, RULES_DAY
 from anthropic_lake.lake.layout import (
     LAKE_ID,
     MANIFEST,
@@ -27,6 +28,12 @@ from infra.generate.view_columns import view_columns
 
 DATED_ENVIRONMENT = {"HISTORY_START": "HistoryStart", "SETTLE_HOURS": "SettleHours"}
 """What the functions of dated assets have besides: variables and their parameters."""
+
+PARTITIONS = {
+    SYNC_DAYS.name: f'"{EARLIEST_DAY},NOW"',
+    ALLOCATION_RULES.name: f'"{RULES_DAY},{RULES_DAY}"',
+}
+"""The partitions of tables that have others than the days of the history."""
 
 LONG_MINUTES = 12.0
 """A run that takes longer raises an alarm."""
@@ -159,7 +166,7 @@ def _table(table: Table) -> str:
         name=table.name,
         comment=_text(table.comment),
         location=table_prefix(table.name),
-        range=f'"{EARLIEST_DAY},NOW"' if table is SYNC_DAYS else "!Sub ${HistoryStart},NOW",
+        range=PARTITIONS.get(table.name, "!Sub ${HistoryStart},NOW"),
         partition_location=partition_prefix(table.name, "${!date}"),
         partition_type=_text(PARTITION.type.glue),
         partition_comment=_text(PARTITION.comment),
