@@ -6,7 +6,8 @@
 An invented organization is synced on three mornings through the Extractor, by HTTP from the
 simulator. What one would look for in a real lake is in it: a quiet week before the first use, a
 restated day, a run that failed, a last day that is not over yet, a key and a user that do nothing,
-and a workspace that costs after it was archived. By itself: `python -m tests.lakes FOLDER`.
+a workspace that costs after it was archived, and rules of a chargeback. By itself:
+`python -m tests.lakes FOLDER`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ from unittest.mock import patch
 from uuid import UUID
 
 from anthropic_lake.api.connection import Connection, Pace
+from anthropic_lake.cli.allocation_file import read_rules
 from anthropic_lake.cli.place import local_place
 from anthropic_lake.errors import ApiError
+from anthropic_lake.lake.allocation import put_rules
+from anthropic_lake.lake.local import LocalLake
+from anthropic_lake.lake.manifest import read_manifest
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import Extractor
 from anthropic_lake.sync.request import Request
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+DEMO_RULES = Path(__file__).with_name("allocation.csv")
 TODAY = date(2026, 11, 22)
 FIRST_DAY = date(2026, 9, 24)
 HISTORY_START = date(2026, 9, 17)
@@ -61,7 +67,16 @@ def build_lake(path: Path) -> Organization:
                 api.faults.append(Fault(match="/invites", status=403))
             _sync(extractor, Request("schedule", morning), clock)
             api.clear()
+    load_demo_rules(path)
     return organization
+
+
+def load_demo_rules(path: Path) -> None:
+    """Make allocation.csv the rules of a lake of the demo's organization."""
+    lake = LocalLake(path)
+    manifest = read_manifest(lake)
+    assert manifest
+    put_rules(lake, read_rules(DEMO_RULES), manifest.organization_id)
 
 
 def upload(path: Path, s3: Any, bucket: str, prefix: str = "") -> None:

@@ -24,18 +24,27 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _COVERED = """
+WITH shares AS MATERIALIZED (
+    SELECT date, cost_center, direct_usd + shared_usd AS usd, rule_line
+    FROM cost_allocation
+)
 SELECT
-    sum(CASE WHEN cost_center IS NOT NULL THEN direct_usd + shared_usd END) AS covered_usd,
-    sum(direct_usd + shared_usd) AS cost_usd,
+    sum(CASE WHEN cost_center IS NOT NULL THEN usd END) AS covered_usd,
+    sum(usd) AS cost_usd,
     (
         SELECT list(line ORDER BY line)
         FROM allocation_rules
-        WHERE line NOT IN (SELECT rule_line FROM cost_allocation WHERE rule_line IS NOT NULL)
+        WHERE line NOT IN (SELECT rule_line FROM shares WHERE rule_line IS NOT NULL)
     ) AS idle_lines
-FROM cost_allocation
-WHERE date > (SELECT max(date) FROM cost_report) - 30
+FROM shares
+WHERE date > (SELECT max(date) FROM shares) - 30
 """
 _SUGGESTED = """
+WITH unmatched AS MATERIALIZED (
+    SELECT date, workspace_id, workspace_name, api_key_id, direct_usd
+    FROM cost_allocation
+    WHERE rule_line IS NULL AND direct_usd IS NOT NULL
+)
 SELECT
     c.match_type,
     c.match_value,
@@ -47,19 +56,18 @@ SELECT
 FROM (
     SELECT 'workspace_id' AS match_type, workspace_id AS match_value, workspace_name AS name,
         date, direct_usd
-    FROM cost_allocation
-    WHERE rule_line IS NULL AND direct_usd IS NOT NULL AND workspace_id IS NOT NULL
+    FROM unmatched
     UNION ALL
-    SELECT 'api_key_id', a.api_key_id, coalesce(k.name, a.api_key_id), a.date, a.direct_usd
-    FROM cost_allocation AS a
-    LEFT JOIN api_keys_current AS k ON k.id = a.api_key_id
-    WHERE a.rule_line IS NULL AND a.direct_usd IS NOT NULL AND a.api_key_id IS NOT NULL
+    SELECT 'api_key_id', u.api_key_id, coalesce(k.name, u.api_key_id), u.date, u.direct_usd
+    FROM unmatched AS u
+    LEFT JOIN api_keys_current AS k ON k.id = u.api_key_id
 ) AS c
 LEFT JOIN (
     SELECT match_type, match_value, max(coalesce(valid_from, DATE '0001-01-01')) AS last_start
     FROM allocation_rules
     GROUP BY ALL
 ) AS r ON r.match_type = c.match_type AND r.match_value = c.match_value
+WHERE c.match_value IS NOT NULL
 GROUP BY c.match_type, c.match_value
 ORDER BY cost_usd DESC, c.match_type DESC, c.match_value
 """
