@@ -35,6 +35,7 @@ from tests.simulator import AdminApiServer, Fault, Organization
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from anthropic_lake.lake.objects import Lake
 
 DEMO_RULES = Path(__file__).with_name("allocation.csv")
 TODAY = date(2026, 11, 22)
@@ -67,13 +68,12 @@ def build_lake(path: Path) -> Organization:
                 api.faults.append(Fault(match="/invites", status=403))
             _sync(extractor, Request("schedule", morning), clock)
             api.clear()
-    load_demo_rules(path)
+    load_demo_rules(LocalLake(path))
     return organization
 
 
-def load_demo_rules(path: Path) -> None:
+def load_demo_rules(lake: Lake) -> None:
     """Make allocation.csv the rules of a lake of the demo's organization."""
-    lake = LocalLake(path)
     manifest = read_manifest(lake)
     assert manifest
     put_rules(lake, read_rules(DEMO_RULES), manifest.organization_id)

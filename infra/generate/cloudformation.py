@@ -23,6 +23,7 @@ from anthropic_lake.schema.table import PARTITION, Table
 from anthropic_lake.schema.types import Type
 from anthropic_lake.sync.runs import SYNC_RUNS
 from anthropic_lake.sync.window import EARLIEST_DAY
+from anthropic_lake.utc import ONE_DAY
 from infra.generate.text import fill
 from infra.generate.view_columns import view_columns
 
@@ -31,9 +32,9 @@ DATED_ENVIRONMENT = {"HISTORY_START": "HistoryStart", "SETTLE_HOURS": "SettleHou
 
 PARTITIONS = {
     SYNC_DAYS.name: f'"{EARLIEST_DAY},NOW"',
-    ALLOCATION_RULES.name: f'"{RULES_DAY},{RULES_DAY}"',
+    ALLOCATION_RULES.name: f'"{RULES_DAY},{RULES_DAY + ONE_DAY}"',
 }
-"""The partitions of tables that have others than the days of the history."""
+"""The partitions of tables that have others than the days of the history; one alone is no range."""
 
 LONG_MINUTES = 12.0
 """A run that takes longer raises an alarm."""

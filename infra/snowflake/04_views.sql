@@ -1246,10 +1246,13 @@ AS
       SELECT
         *,
         CONCAT(
+          CHR(  34),
           SUBSTRING(match_value, 1, CHARINDEX('=', match_value) - 1),
-          '":"',
+          CHR(  34),
+          ':',
+          CHR(  34),
           SUBSTRING(match_value, CHARINDEX('=', match_value) + 1),
-          '"'
+          CHR(  34)
         ) AS tag
       FROM period
       WHERE
@@ -1258,8 +1261,8 @@ AS
     INNER JOIN workspaces_current AS w
       ON COALESCE(p.organization_id, w.organization_id, '') = COALESCE(w.organization_id, '')
       AND (
-        CHARINDEX(CONCAT('{"', p.tag), w.tags) > 0
-        OR CHARINDEX(CONCAT(',"', p.tag), w.tags) > 0
+        CHARINDEX(CONCAT('{', p.tag), w.tags) > 0
+        OR CHARINDEX(CONCAT(',', p.tag), w.tags) > 0
       )
     INNER JOIN (
       SELECT DISTINCT

@@ -492,6 +492,9 @@ $$;
 -- Once: all history, a year at most at a time.
 -- CALL anthropic_lake.loaded.reload('2026-01-01', CURRENT_DATE + 1);
 
+-- After `anthropic-lake allocation load`: the rules of the chargeback, which stand in one partition.
+-- CALL anthropic_lake.loaded.reload('2023-01-01', '2023-01-02');
+
 -- Every morning: all days that a scheduled run reads again (30), and more. Serverless; it
 -- needs EXECUTE MANAGED TASK, or name a warehouse instead (WAREHOUSE = ...).
 CREATE OR REPLACE TASK anthropic_lake.loaded.reload_daily

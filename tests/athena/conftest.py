@@ -32,7 +32,7 @@ from anthropic_lake.sync.request import Request
 from tests.athena.trino import Result, Trino, TrinoUnavailableError, find_java, install
 from tests.aws.deployment import Stack, deploy
 from tests.aws.embedded import EmbeddedAws
-from tests.lakes import demo_organization
+from tests.lakes import demo_organization, load_demo_rules
 from tests.simulator import AdminApiServer, Fault, Organization
 
 ADMIN_KEY = "sk-ant-admin01-simulated"
@@ -173,7 +173,7 @@ def deployed(
     admin_api: AdminApiServer,
     morning: Morning,
 ) -> Deployed:
-    """The stack, after its lake was synced on three mornings, the last time by its functions."""
+    """The stack, its lake synced on three mornings, the last time by its functions, and rules."""
     settings = {"HistoryStart": str(HISTORY_START), "RequestsPerMinute": "1000"}
     stack = deploy(aws, "anthropic-lake", settings)
     secret = stack.functions["users"].environment["ADMIN_KEY_SECRET_ARN"]
@@ -186,6 +186,7 @@ def deployed(
         if morning.now == MORNINGS[0]:
             organization.restate(RESTATED)
             admin_api.faults.append(Fault(match="/invites", status=403))
+    load_demo_rules(S3Lake(aws.client("s3"), stack.outputs["DataBucket"]))
     return Deployed(aws, stack, trino)
 
 

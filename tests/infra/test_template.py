@@ -559,7 +559,7 @@ def test_a_table_finds_its_days_without_a_crawler(table: Table, full: Stack) -> 
     described = full[f"{camel(table.name)}Table"]["TableInput"]
     folder = f"s3://<DataBucket>/lake/anthropic/asset={table.name}/"
     assert described["StorageDescriptor"]["Location"] == folder
-    ranges = {SYNC_DAYS: "2023-01-01,NOW", ALLOCATION_RULES: "2023-01-01,2023-01-01"}
+    ranges = {SYNC_DAYS: "2023-01-01,NOW", ALLOCATION_RULES: "2023-01-01,2023-01-02"}
     assert described["Parameters"] == {
         "classification": "parquet",
         "projection.enabled": "true",

@@ -23,7 +23,7 @@ from anthropic_lake.query.catalog import TABLES
 from tests.aws.embedded import EmbeddedAws
 from tests.lakes import DEMO_RULES, upload
 from tests.query.conftest import stored
-from tests.query.cookbook import answer
+from tests.query.cookbook import ROOT, answer, statement
 
 RULES = "asset=allocation_rules/date=2023-01-01/allocation_rules.parquet"
 HEADER = ",".join(COLUMNS)
@@ -264,6 +264,18 @@ def test_the_cost_centres_of_the_demo_pay_its_bill(lake: StoredLake) -> None:
         for row in next(totals).to_pylist()
         if (usd := row.pop("sum((direct_usd + shared_usd))")) is not None
     ]
+
+
+def test_the_worked_example_is_what_the_demo_lake_gives(lake: StoredLake) -> None:
+    text = (ROOT / "docs" / "allocation.md").read_text(encoding="utf-8")
+    table = text.partition("| cost centre | direct |")[2].partition("\n\n")[0]
+    shown = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    rows = answer(statement("spend_by_cost_center"), lake).to_pylist()
+    expected = {
+        (row["cost_center"] or "nobody", f"{row['direct_usd']:,.2f}", f"{row['cost_usd']:,.2f}")
+        for row in rows
+    }
+    assert {(cells[0], cells[1], cells[4]) for cells in shown} == expected
 
 
 # --- S3

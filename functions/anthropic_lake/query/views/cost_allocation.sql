@@ -100,10 +100,13 @@ tagged AS (
         SELECT
             *,
             concat(
+                chr(34),
                 substr(match_value, 1, strpos(match_value, '=') - 1),
-                '":"',
+                chr(34),
+                ':',
+                chr(34),
                 substr(match_value, strpos(match_value, '=') + 1),
-                '"'
+                chr(34)
             ) AS tag
         FROM period
         WHERE match_type = 'workspace_tag'
@@ -111,8 +114,8 @@ tagged AS (
     INNER JOIN workspaces_current AS w
         ON coalesce(p.organization_id, w.organization_id, '') = coalesce(w.organization_id, '')
         AND (
-            strpos(w.tags, concat('{"', p.tag)) > 0
-            OR strpos(w.tags, concat(',"', p.tag)) > 0
+            strpos(w.tags, concat('{', p.tag)) > 0
+            OR strpos(w.tags, concat(',', p.tag)) > 0
         )
     INNER JOIN (SELECT DISTINCT date FROM cost_report) AS d
         ON d.date >= p.first_day
