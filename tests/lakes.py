@@ -6,8 +6,9 @@
 An invented organization is synced on three mornings through the Extractor, by HTTP from the
 simulator. What one would look for in a real lake is in it: a quiet week before the first use, a
 restated day, a run that failed, a last day that is not over yet, a key and a user that do nothing,
-a person who leaves and whose key stays, a workspace that costs after it was archived, and a day
-that was read again by the hour. By itself: `python -m tests.lakes FOLDER`.
+a person who leaves and whose key stays, a workspace that costs after it was archived, a day that
+was read again by the hour, and rules of a chargeback. By itself:
+`python -m tests.lakes FOLDER`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from unittest.mock import patch
 from uuid import UUID
 
 from anthropic_lake.api.connection import Connection, Pace
+from anthropic_lake.cli.allocation_file import read_rules
 from anthropic_lake.cli.place import local_place
 from anthropic_lake.errors import ApiError
+from anthropic_lake.lake.allocation import put_rules
+from anthropic_lake.lake.local import LocalLake
+from anthropic_lake.lake.manifest import read_manifest
 from anthropic_lake.settings import read_settings
 from anthropic_lake.sync.extractor import Extractor
 from anthropic_lake.sync.request import Interval, Request
@@ -31,7 +36,9 @@ from tests.simulator import AdminApiServer, Fault, Organization
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from anthropic_lake.lake.objects import Lake
 
+DEMO_RULES = Path(__file__).with_name("allocation.csv")
 TODAY = date(2026, 11, 22)
 FIRST_DAY = date(2026, 9, 24)
 HISTORY_START = date(2026, 9, 17)
@@ -71,7 +78,15 @@ def build_lake(path: Path) -> Organization:
         request = Request("interval", clock.now, interval)
         usage_report = by_the_hour.settings.asset("usage_report")
         by_the_hour.run(usage_report, request, by_the_hour.new_run(usage_report, request))
+    load_demo_rules(LocalLake(path))
     return organization
+
+
+def load_demo_rules(lake: Lake) -> None:
+    """Make allocation.csv the rules of a lake of the demo's organization."""
+    manifest = read_manifest(lake)
+    assert manifest
+    put_rules(lake, read_rules(DEMO_RULES), manifest.organization_id)
 
 
 def upload(path: Path, s3: Any, bucket: str, prefix: str = "") -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import PurePosixPath
 
 from anthropic_lake.assets import Asset
+from anthropic_lake.lake.allocation import ALLOCATION_RULES, RULES_DAY
 from anthropic_lake.lake.layout import (
     LAKE_ID,
     MANIFEST,
@@ -22,6 +23,7 @@ from anthropic_lake.schema.table import PARTITION, Table
 from anthropic_lake.schema.types import Type
 from anthropic_lake.sync.runs import SYNC_RUNS
 from anthropic_lake.sync.window import EARLIEST_DAY
+from anthropic_lake.utc import ONE_DAY
 from infra.generate.text import fill
 from infra.generate.view_columns import view_columns
 
@@ -30,6 +32,11 @@ DATED_ENVIRONMENT = {"HISTORY_START": "HistoryStart", "SETTLE_HOURS": "SettleHou
 
 STACK_PARAMETERS = {"budget": "${MonthlyBudgetUsd}"}
 """Parameters of saved queries that are parameters of the template."""
+PARTITIONS = {
+    SYNC_DAYS.name: f'"{EARLIEST_DAY},NOW"',
+    ALLOCATION_RULES.name: f'"{RULES_DAY},{RULES_DAY + ONE_DAY}"',
+}
+"""The partitions of tables that have others than the days of the history; one alone is no range."""
 
 LONG_MINUTES = 12.0
 """A run that takes longer raises an alarm."""
@@ -162,7 +169,7 @@ def _table(table: Table) -> str:
         name=table.name,
         comment=_text(table.comment),
         location=table_prefix(table.name),
-        range=f'"{EARLIEST_DAY},NOW"' if table is SYNC_DAYS else "!Sub ${HistoryStart},NOW",
+        range=PARTITIONS.get(table.name, "!Sub ${HistoryStart},NOW"),
         partition_location=partition_prefix(table.name, "${!date}"),
         partition_type=_text(PARTITION.type.glue),
         partition_comment=_text(PARTITION.comment),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -42,9 +42,7 @@ def views(catalog: Catalog) -> str:
 def commands(_: Catalog) -> str:
     """Return every command of the command line with its arguments and options."""
     program = click.Context(main, info_name=PROGRAM, show_default=True)
-    names = main.list_commands(program)
-    commands = [click.Context(main.commands[name], program, info_name=name) for name in names]
-    return "\n\n".join(map(_command, [program, *commands]))
+    return "\n\n".join(map(_command, _with_commands(program)))
 
 
 def personal_columns(catalog: Catalog) -> str:
@@ -81,6 +79,15 @@ def _view(view: View, columns: list[tuple[str, Type]]) -> str:
     """Return one view."""
     grid = _grid(("column", "type"), ((f"`{name}`", type_.trino) for name, type_ in columns))
     return f"### {view.name}\n\n{view.comment}\n\n{grid}"
+
+
+def _with_commands(context: click.Context) -> Iterator[click.Context]:
+    """Yield a command and, where it is a group, all that it holds."""
+    yield context
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            command = context.command.commands[name]
+            yield from _with_commands(click.Context(command, context, info_name=name))
 
 
 def _command(context: click.Context) -> str:

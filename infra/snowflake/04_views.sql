@@ -1145,6 +1145,396 @@ AS
     ON COALESCE(k.organization_id, '') = COALESCE(u.organization_id, '')
     AND k.id = u.api_key_id;
 
+CREATE OR REPLACE VIEW cost_allocation
+  COMMENT = 'Which cost centre pays for what each day, by the rules of the chargeback?'
+AS
+  WITH rule AS (
+    SELECT
+      COALESCE(r.organization_id, l.organization_id, '') AS "ORGANIZATION",
+      r.match_type,
+      COALESCE(r.match_value, '') AS match_value,
+      r.cost_center,
+      r.line,
+      CAST(r.share * 1000000000000 AS BIGINT) AS units,
+      COALESCE(r.valid_from, CAST('0001-01-01' AS DATE)) AS first_day,
+      CASE
+        WHEN r.valid_to < CAST('9999-12-30' AS DATE)
+        THEN r.valid_to
+        ELSE CAST('9999-12-30' AS DATE)
+      END AS last_day
+    FROM allocation_rules AS r
+    CROSS JOIN lake_organization AS l
+  ), boundary AS (
+    SELECT
+      "ORGANIZATION",
+      match_type,
+      match_value,
+      first_day AS day
+    FROM rule
+    UNION
+    SELECT
+      "ORGANIZATION",
+      match_type,
+      match_value,
+      CAST(DATEADD(DAY, 1, last_day) AS DATE) AS day
+    FROM rule
+  ), rule_of_period AS (
+    SELECT
+      b."ORGANIZATION",
+      b.match_type,
+      b.match_value,
+      b.day AS first_day,
+      b.next_day,
+      r.cost_center,
+      r.line,
+      r.units,
+      DENSE_RANK() OVER (ORDER BY b."ORGANIZATION", b.match_type, b.match_value, b.day) AS period_number,
+      CAST(SUM(r.units) OVER (PARTITION BY b."ORGANIZATION", b.match_type, b.match_value, b.day ORDER BY r.line) AS BIGINT) AS high,
+      MIN(r.line) OVER (PARTITION BY b."ORGANIZATION", b.match_type, b.match_value, b.day ORDER BY r.line) AS first_line,
+      ROW_NUMBER() OVER (PARTITION BY b."ORGANIZATION", b.match_type, b.match_value, b.day ORDER BY r.line) AS place,
+      COUNT(*) OVER (PARTITION BY b."ORGANIZATION", b.match_type, b.match_value, b.day) AS places
+    FROM (
+      SELECT
+        *,
+        LEAD(day) OVER (PARTITION BY "ORGANIZATION", match_type, match_value ORDER BY day) AS next_day
+      FROM boundary
+    ) AS b
+    INNER JOIN rule AS r
+      ON r.match_type = b.match_type
+      AND r.match_value = b.match_value
+      AND r."ORGANIZATION" = b."ORGANIZATION"
+      AND b.day BETWEEN r.first_day AND r.last_day
+  ), period AS (
+    SELECT
+      NULLIF("ORGANIZATION", '') AS organization_id,
+      match_type,
+      match_value,
+      first_day,
+      next_day,
+      first_line,
+      period_number
+    FROM rule_of_period
+    WHERE
+      place = 1
+  ), payer AS (
+    SELECT
+      period_number,
+      match_type AS method,
+      line,
+      cost_center,
+      high - units AS low,
+      high
+    FROM rule_of_period
+    UNION ALL
+    SELECT
+      period_number,
+      'unallocated' AS method,
+      first_line AS line,
+      CAST(NULL AS VARCHAR) AS cost_center,
+      high AS low,
+      1000000000000 AS high
+    FROM rule_of_period
+    WHERE
+      place = places AND high < 1000000000000
+  ), tagged AS (
+    SELECT
+      d.date,
+      COALESCE(w.organization_id, '') AS "ORGANIZATION",
+      w.id AS workspace_id,
+      MIN_BY(p.period_number, p.first_line) AS period_number
+    FROM (
+      SELECT
+        *,
+        CONCAT(
+          CHR(  34),
+          SUBSTRING(match_value, 1, CHARINDEX('=', match_value) - 1),
+          CHR(  34),
+          ':',
+          CHR(  34),
+          SUBSTRING(match_value, CHARINDEX('=', match_value) + 1),
+          CHR(  34)
+        ) AS tag
+      FROM period
+      WHERE
+        match_type = 'workspace_tag'
+    ) AS p
+    INNER JOIN workspaces_current AS w
+      ON COALESCE(p.organization_id, w.organization_id, '') = COALESCE(w.organization_id, '')
+      AND (
+        CHARINDEX(CONCAT('{', p.tag), w.tags) > 0
+        OR CHARINDEX(CONCAT(',', p.tag), w.tags) > 0
+      )
+    INNER JOIN (
+      SELECT DISTINCT
+        date
+      FROM cost_report
+    ) AS d
+      ON d.date >= p.first_day AND d.date < p.next_day
+    GROUP BY
+      1,
+      2,
+      3
+  ), actor_cost AS (
+    SELECT
+      date,
+      COALESCE(organization_id, '') AS "ORGANIZATION",
+      workspace_id,
+      COALESCE(api_key_id, '') AS api_key,
+      COALESCE(model, '') AS model,
+      actor_id,
+      actor_name,
+      SUM(cost_usd) AS cost_usd
+    FROM cost_by_actor
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7
+    HAVING
+      SUM(cost_usd) > 0
+  ), actor_sum AS (
+    SELECT
+      a.date,
+      a."ORGANIZATION",
+      a.workspace_id,
+      a.api_key,
+      a.model,
+      COALESCE(i.period_number, n.period_number, 0) AS period_number,
+      SUM(SUM(a.cost_usd)) OVER (
+        PARTITION BY a.date, a."ORGANIZATION", a.workspace_id, a.api_key, a.model
+        ORDER BY COALESCE(i.period_number, n.period_number, 0)
+      ) AS running_usd,
+      SUM(SUM(a.cost_usd)) OVER (PARTITION BY a.date, a."ORGANIZATION", a.workspace_id, a.api_key, a.model) AS total_usd
+    FROM actor_cost AS a
+    LEFT JOIN period AS i
+      ON i.match_type = 'actor'
+      AND i.match_value = a.actor_id
+      AND COALESCE(i.organization_id, a."ORGANIZATION") = a."ORGANIZATION"
+      AND a.date >= i.first_day
+      AND a.date < i.next_day
+    LEFT JOIN period AS n
+      ON n.match_type = 'actor'
+      AND n.match_value = a.actor_name
+      AND COALESCE(n.organization_id, a."ORGANIZATION") = a."ORGANIZATION"
+      AND a.date >= n.first_day
+      AND a.date < n.next_day
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5,
+      6
+  ), actor_end AS (
+    SELECT
+      *,
+      CASE
+        WHEN estimate * total_usd > running_usd * 1000000000000
+        THEN estimate - 1
+        ELSE estimate
+      END AS high
+    FROM (
+      SELECT
+        *,
+        CAST(CAST(running_usd AS DOUBLE) / CAST(total_usd AS DOUBLE) * 1000000000000 AS BIGINT) AS estimate
+      FROM actor_sum
+    ) AS s
+  ), actor AS (
+    SELECT
+      *,
+      COALESCE(
+        LAG(high) OVER (
+          PARTITION BY date, "ORGANIZATION", workspace_id, api_key, model
+          ORDER BY period_number
+        ),
+        0
+      ) AS low,
+      MAX(period_number) OVER (PARTITION BY date, "ORGANIZATION", workspace_id, api_key, model) AS greatest_period_number
+    FROM actor_end
+  ), charge AS (
+    SELECT
+      date,
+      COALESCE(organization_id, '') AS "ORGANIZATION",
+      workspace_id,
+      workspace_name,
+      api_key_id,
+      model,
+      currency,
+      method = 'tokens' AS has_user,
+      SUM(cost_usd) AS cost_usd,
+      SUM(cost) AS cost
+    FROM cost_by_api_key
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8
+  ), portion AS (
+    SELECT
+      c.*,
+      COALESCE(
+        k.period_number,
+        NULLIF(a.period_number, 0),
+        w.period_number,
+        t.period_number,
+        d.period_number
+      ) AS period_number,
+      CASE
+        WHEN a.high IS NULL
+        THEN c.cost_usd
+        ELSE CAST((
+          FLOOR(c.cost_usd * a.high) - FLOOR(c.cost_usd * a.low)
+        ) * 0.000000000001 AS DECIMAL(38, 12))
+      END AS portion_usd
+    FROM charge AS c
+    LEFT JOIN period AS k
+      ON k.match_type = 'api_key_id'
+      AND k.match_value = c.api_key_id
+      AND COALESCE(k.organization_id, c."ORGANIZATION") = c."ORGANIZATION"
+      AND c.date >= k.first_day
+      AND c.date < k.next_day
+      AND NOT c.cost_usd IS NULL
+    LEFT JOIN actor AS a
+      ON a.date = c.date
+      AND a."ORGANIZATION" = c."ORGANIZATION"
+      AND a.workspace_id = c.workspace_id
+      AND a.api_key = COALESCE(c.api_key_id, '')
+      AND a.model = COALESCE(c.model, '')
+      AND a.greatest_period_number > 0
+      AND c.has_user
+      AND k.period_number IS NULL
+      AND NOT c.cost_usd IS NULL
+    LEFT JOIN period AS w
+      ON w.match_type = 'workspace_id'
+      AND w.match_value = c.workspace_id
+      AND COALESCE(w.organization_id, c."ORGANIZATION") = c."ORGANIZATION"
+      AND c.date >= w.first_day
+      AND c.date < w.next_day
+      AND NOT c.cost_usd IS NULL
+    LEFT JOIN tagged AS t
+      ON t.date = c.date
+      AND t."ORGANIZATION" = c."ORGANIZATION"
+      AND t.workspace_id = c.workspace_id
+      AND NOT c.cost_usd IS NULL
+    LEFT JOIN period AS d
+      ON d.match_type = 'default'
+      AND COALESCE(d.organization_id, c."ORGANIZATION") = c."ORGANIZATION"
+      AND c.date >= d.first_day
+      AND c.date < d.next_day
+      AND NOT c.cost_usd IS NULL
+  ), paid AS (
+    SELECT
+      p.date,
+      p."ORGANIZATION",
+      y.cost_center,
+      p.workspace_id,
+      p.workspace_name,
+      p.api_key_id,
+      p.model,
+      COALESCE(y.method, 'unallocated') AS method,
+      y.line AS rule_line,
+      p.currency,
+      CASE WHEN y.cost_center = '*' THEN DATE_TRUNC('MONTH', p.date) END AS shared_month,
+      SUM(
+        CASE
+          WHEN y.high IS NULL
+          THEN p.portion_usd
+          ELSE CAST((
+            FLOOR(p.portion_usd * y.high) - FLOOR(p.portion_usd * y.low)
+          ) * 0.000000000001 AS DECIMAL(38, 12))
+        END
+      ) AS usd,
+      SUM(CASE WHEN p.cost_usd IS NULL THEN p.cost END) AS other_cost
+    FROM portion AS p
+    LEFT JOIN payer AS y
+      ON y.period_number = p.period_number
+    GROUP BY
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      9,
+      10,
+      11
+  ), center_sum AS (
+    SELECT
+      "ORGANIZATION",
+      DATE_TRUNC('MONTH', date) AS month,
+      cost_center,
+      SUM(SUM(usd)) OVER (PARTITION BY "ORGANIZATION", DATE_TRUNC('MONTH', date) ORDER BY cost_center) AS running_usd,
+      SUM(SUM(usd)) OVER (PARTITION BY "ORGANIZATION", DATE_TRUNC('MONTH', date)) AS total_usd
+    FROM paid
+    WHERE
+      cost_center <> '*'
+    GROUP BY
+      1,
+      2,
+      3
+    HAVING
+      SUM(usd) > 0
+  ), center_end AS (
+    SELECT
+      *,
+      CASE
+        WHEN estimate * total_usd > running_usd * 1000000000000
+        THEN estimate - 1
+        ELSE estimate
+      END AS high
+    FROM (
+      SELECT
+        *,
+        CAST(CAST(running_usd AS DOUBLE) / CAST(total_usd AS DOUBLE) * 1000000000000 AS BIGINT) AS estimate
+      FROM center_sum
+    ) AS s
+  ), center AS (
+    SELECT
+      *,
+      COALESCE(LAG(high) OVER (PARTITION BY "ORGANIZATION", month ORDER BY cost_center), 0) AS low
+    FROM center_end
+  )
+  SELECT
+    date,
+    NULLIF("ORGANIZATION", '') AS organization_id,
+    COALESCE(center, NULLIF(cost_center, '*')) AS cost_center,
+    workspace_id,
+    workspace_name,
+    api_key_id,
+    model,
+    CASE WHEN center IS NULL THEN usd ELSE usd * 0 END AS direct_usd,
+    CASE WHEN center IS NULL THEN usd * 0 ELSE shared_usd END AS shared_usd,
+    CASE
+      WHEN NOT center IS NULL
+      THEN 'shared'
+      WHEN cost_center = '*'
+      THEN 'unallocated'
+      ELSE method
+    END AS method,
+    rule_line,
+    currency,
+    CASE WHEN center IS NULL THEN COALESCE(usd, other_cost) ELSE shared_usd END AS cost
+  FROM (
+    SELECT
+      p.*,
+      c.cost_center AS center,
+      CAST((
+        FLOOR(p.usd * c.high) - FLOOR(p.usd * c.low)
+      ) * 0.000000000001 AS DECIMAL(38, 12)) AS shared_usd
+    FROM paid AS p
+    LEFT JOIN center AS c
+      ON c."ORGANIZATION" = p."ORGANIZATION" AND c.month = p.shared_month
+  ) AS shares;
+
 CREATE OR REPLACE VIEW cost_anomalies
   COMMENT = 'Which days of an organization, a workspace or a model cost unusually much, and what drove them?'
 AS

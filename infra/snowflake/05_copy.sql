@@ -403,6 +403,22 @@ CREATE TABLE IF NOT EXISTS sync_runs (
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
   COMMENT = 'One run of the extractor for one asset.';
+
+CREATE TABLE IF NOT EXISTS allocation_rules (
+  line NUMBER(19, 0) COMMENT 'Line of the rule in the file that was loaded.',
+  organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
+  match_type VARCHAR COMMENT '`api_key_id`, `actor`, `workspace_id`, `workspace_tag` or `default`: the first of them that matches wins.',
+  match_value VARCHAR COMMENT 'What the rule matches: an identifier, an actor''s name, or a tag such as `team=search`; null for `default`.',
+  cost_center VARCHAR COMMENT 'Who pays; `*`: all cost centres, each its part.',
+  share NUMBER(38, 12) COMMENT 'Part of the cost that the cost centre pays, up to 1.',
+  valid_from DATE COMMENT 'First day of the rule; null: it has always been valid.',
+  valid_to DATE COMMENT 'Last day of the rule; null: it has no end.',
+  note VARCHAR COMMENT 'The user''s own words.',
+  extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
+  date DATE COMMENT 'Day of the rows, UTC; the partition.',
+  object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
+)
+  COMMENT = 'One rule of the chargeback: which cost centre pays for what. All rules stand in one partition.';
 -- /generated:native_tables
 
 -- Deletes the days from the first of first_day's month up to end_day (exclusive) and loads what the
@@ -475,6 +491,9 @@ $$;
 
 -- Once: all history, a year at most at a time.
 -- CALL anthropic_lake.loaded.reload('2026-01-01', CURRENT_DATE + 1);
+
+-- After `anthropic-lake allocation load`: the rules of the chargeback, which stand in one partition.
+-- CALL anthropic_lake.loaded.reload('2023-01-01', '2023-01-02');
 
 -- Every morning: all days that a scheduled run reads again (30), and more. Serverless; it
 -- needs EXECUTE MANAGED TASK, or name a warehouse instead (WAREHOUSE = ...).

@@ -32,7 +32,7 @@ from anthropic_lake.sync.request import Interval, Request
 from tests.athena.trino import Result, Trino, TrinoUnavailableError, find_java, install
 from tests.aws.deployment import Stack, deploy
 from tests.aws.embedded import EmbeddedAws
-from tests.lakes import demo_organization, leave
+from tests.lakes import demo_organization, leave, load_demo_rules
 from tests.simulator import AdminApiServer, Fault, Organization
 
 ADMIN_KEY = "sk-ant-admin01-simulated"
@@ -174,7 +174,7 @@ def deployed(
     admin_api: AdminApiServer,
     morning: Morning,
 ) -> Deployed:
-    """The stack, after its lake was synced on three mornings, the last time by its functions."""
+    """The stack, its lake synced on three mornings, the last time by its functions, and rules."""
     settings = {"HistoryStart": str(HISTORY_START), "RequestsPerMinute": "1000"}
     stack = deploy(aws, "anthropic-lake", settings)
     secret = stack.functions["users"].environment["ADMIN_KEY_SECRET_ARN"]
@@ -189,6 +189,7 @@ def deployed(
             leave(organization)
             admin_api.faults.append(Fault(match="/invites", status=403))
     _sync_then(admin_api.url, stack, "usage_report", NOW, by_the_hour=BY_THE_HOUR)
+    load_demo_rules(S3Lake(aws.client("s3"), stack.outputs["DataBucket"]))
     return Deployed(aws, stack, trino)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from anthropic_lake.lake.allocation import ALLOCATION_RULES, RULES_DAY
 from anthropic_lake.lake.reading import StoredLake
 from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS
 from anthropic_lake.schema.table import PARTITION, Table
@@ -36,6 +37,7 @@ def test_a_table_is_read_to_the_last_digit(
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_a_table_has_the_declared_columns(table: Table, deployed: Deployed) -> None:
     month = TODAY.replace(day=1)  # the ledger's partition
+    month = RULES_DAY if table is ALLOCATION_RULES else month
     found = deployed.ask(f"SELECT * FROM {table.name} WHERE date >= DATE '{month}'")
     assert list(found.columns.items()) == list(declared(in_order(table)).items())
     assert found.rows
@@ -51,6 +53,11 @@ def test_a_view_has_the_declared_columns_and_equals_duckdbs(
     assert list(found.columns.items()) == list(declared(view_columns(CATALOG)[view]).items())
     assert list(found.columns) == [column.lower() for column in expected.columns]
     same_in_athena(found.rows, expected.rows)
+
+
+def test_before_rules_are_loaded_the_chargeback_has_none(aged: Deployed) -> None:
+    for relation in ("allocation_rules", "cost_allocation"):
+        assert aged.ask(f"SELECT count(*) FROM {relation}").rows == [(0,)]
 
 
 def test_nothing_else_is_in_the_database(deployed: Deployed) -> None:

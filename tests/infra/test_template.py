@@ -17,6 +17,7 @@ import sqlglot
 import yaml
 
 from anthropic_lake.assets import ASSETS, Asset
+from anthropic_lake.lake.allocation import ALLOCATION_RULES
 from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS, View
 from anthropic_lake.schema.table import Table
@@ -558,13 +559,13 @@ def test_a_table_finds_its_days_without_a_crawler(table: Table, full: Stack) -> 
     described = full[f"{camel(table.name)}Table"]["TableInput"]
     folder = f"s3://<DataBucket>/lake/anthropic/asset={table.name}/"
     assert described["StorageDescriptor"]["Location"] == folder
-    first = "2023-01-01" if table is SYNC_DAYS else "2025-01-01"  # its partitions are months
+    ranges = {SYNC_DAYS: "2023-01-01,NOW", ALLOCATION_RULES: "2023-01-01,2023-01-02"}
     assert described["Parameters"] == {
         "classification": "parquet",
         "projection.enabled": "true",
         "projection.date.type": "date",
         "projection.date.format": "yyyy-MM-dd",
-        "projection.date.range": f"{first},NOW",
+        "projection.date.range": ranges.get(table, "2025-01-01,NOW"),
         "storage.location.template": folder + "date=${date}/",
     }
 

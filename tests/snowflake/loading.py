@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from anthropic_lake.lake.allocation import ALLOCATION_RULES, RULES_DAY
 from anthropic_lake.lake.aws import S3Lake
 from anthropic_lake.lake.layout import object_key
 from anthropic_lake.lake.local import LocalLake
@@ -106,4 +107,5 @@ def load(folder: Path, snowflake: Snowflake, aws: EmbeddedAws, today: date, firs
                 snowflake.execute(sql.replace("SYSDATE()", f"'{today}'::TIMESTAMP_NTZ"))
     lake = Loaded(folder, snowflake, aws, today)
     lake.reload(first, today + timedelta(days=1))
+    lake.reload(RULES_DAY, RULES_DAY + timedelta(days=1), [ALLOCATION_RULES])
     return lake

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from anthropic_lake import __version__
+from anthropic_lake.cli.allocation import allocation_group
 from anthropic_lake.cli.ask import ask_command
 from anthropic_lake.cli.check import check_command
 from anthropic_lake.cli.listings import assets_command, views_command
@@ -37,6 +38,7 @@ def main() -> None:
 
 
 main.add_command(ask_command)
+main.add_command(allocation_group)
 main.add_command(assets_command)
 main.add_command(check_command)
 main.add_command(pseudonym_command)

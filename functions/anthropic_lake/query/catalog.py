@@ -11,6 +11,7 @@ from string import Template
 
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.errors import SettingsError
+from anthropic_lake.lake.allocation import ALLOCATION_RULES
 from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.parameters import Parameter, split_parameters
 from anthropic_lake.schema.table import PARTITION, Table
@@ -91,8 +92,9 @@ class Catalog:
 
     @cached_property
     def tables(self) -> tuple[Table, ...]:
-        """Every table: those of the assets, then the ledger and the record of runs."""
-        return (*(table for asset in self.assets for table in asset.tables), SYNC_DAYS, SYNC_RUNS)
+        """Every table: those of the assets, then what the lake keeps itself, then the rules."""
+        of_assets = (table for asset in self.assets for table in asset.tables)
+        return (*of_assets, SYNC_DAYS, SYNC_RUNS, ALLOCATION_RULES)
 
     @cached_property
     def views(self) -> tuple[View, ...]:
