@@ -11,6 +11,7 @@ import yaml
 from sqlglot import exp
 
 from anthropic_lake.assets import Asset
+from anthropic_lake.lake.allocation import ALLOCATION_RULES, MATCH_TYPES
 from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.catalog import Catalog, View
 from anthropic_lake.schema.table import PARTITION, Column, Table
@@ -20,6 +21,8 @@ from infra.generate.text import fill
 from infra.generate.view_columns import view_columns
 
 OWN_VALUES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    ALLOCATION_RULES.name: {"match_type": MATCH_TYPES},
+    "cost_allocation": {"method": (*MATCH_TYPES, "shared", "unallocated")},
     "cost_anomalies": {
         "series": ("organization", "workspace", "model"),
         "kind": ("new spend", "spike"),
@@ -37,6 +40,7 @@ The vendor's enumerations may grow, so another value of theirs is a warning.
 """
 
 KEYS: Mapping[str, tuple[str, ...]] = {
+    ALLOCATION_RULES.name: ("line",),
     SYNC_DAYS.name: ("asset", "day"),
     SYNC_RUNS.name: ("run_id",),
     "coverage": ("asset", "date"),
