@@ -1150,7 +1150,10 @@ AS
       AND s.model = u.model
       AND s.token_type = u.token_type
       AND (
-        s.service_tier IS NULL OR s.service_tier = u.service_tier
+        s.service_tier = u.service_tier
+        OR (
+          s.service_tier IS NULL AND COALESCE(u.service_tier, '') NOT LIKE 'priority%'
+        )
       )
       AND (
         s.context_window IS NULL OR s.context_window = u.context_window

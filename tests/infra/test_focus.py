@@ -157,6 +157,16 @@ def test_of_two_slices_the_tokens_are_those_of_the_one_that_names_the_tier(lake:
     ]
 
 
+def test_tokens_of_priority_tier_count_only_where_a_charge_names_it(lake: Lake) -> None:
+    lake.charge(3, service_tier=None)
+    lake.use(7, service_tier="flex")
+    lake.use(11, service_tier="priority")
+    lake.use(13, service_tier="priority_on_demand")
+    assert lake.focus("ConsumedQuantity") == [(7,)]
+    lake.charge(1, service_tier="priority")
+    assert lake.focus("ConsumedQuantity") == [(7,), (11,)]
+
+
 @pytest.mark.parametrize("grouped_by", ["", "model", "api_key_id,workspace_id", "account_id"])
 def test_usage_without_workspace_or_model_gives_no_tokens(grouped_by: str, lake: Lake) -> None:
     lake.charge(1)
@@ -237,7 +247,7 @@ OTHERS: dict[str, list[Any]] = {
     "organization_id": ["org-2", None],
     "workspace_id": [None],
     "model": ["m2", None],
-    "service_tier": ["batch", None],
+    "service_tier": ["batch", "priority", None],
     "context_window": ["200k-1M", None],
     "cost_type": ["web_search", None],
     "token_type": ["cache_read_input_tokens", "new_tokens", None],
@@ -310,10 +320,10 @@ def slice_of(row: Row) -> tuple[Any, ...]:
 def choices(named: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """The slices that a use may count for, the most precise first."""
     *others, tier, window, token_type = named
-    return [
-        (*others, *pair, token_type)
-        for pair in ((tier, window), (tier, None), (None, window), (None, None))
-    ]
+    pairs = [(tier, window), (tier, None)]
+    if tier != "priority":
+        pairs += [(None, window), (None, None)]
+    return [(*others, *pair, token_type) for pair in pairs]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,10 +1,11 @@
 -- What does the cost look like in the FinOps Foundation's FOCUS 1.2 (Cost and Usage)?
 -- A charge is a row of the cost report. Its tokens are those of its slice: day, workspace, model,
 -- token type, service tier and context window. A slice without a tier or window contains others, so
--- tokens go to the slice that names most of theirs, and to no other. Charges of one slice share its
--- tokens by their dollars: the differences of a rounded running sum, so that none is lost or added.
--- One unit of 12 decimals more gives tokens to a charge of 0. A refund and what is not in USD have
--- none. Without tokens, the money itself is what is priced, at 1 a unit.
+-- tokens go to the slice that names most of theirs, and to no other; those of Priority Tier, which
+-- the cost report leaves out, only to one that names it. Charges of one slice share its tokens by
+-- their dollars: the differences of a rounded running sum, so that none is lost or added. One unit
+-- of 12 decimals more gives tokens to a charge of 0. A refund and what is not in USD have none.
+-- Without tokens, the money itself is what is priced, at 1 a unit.
 -- A double estimates the unit price, and decimals say by how many units it is off.
 WITH charge AS (
     SELECT
@@ -91,7 +92,10 @@ candidate AS (
         AND s.workspace = u.workspace
         AND s.model = u.model
         AND s.token_type = u.token_type
-        AND (s.service_tier IS NULL OR s.service_tier = u.service_tier)
+        AND (
+            s.service_tier = u.service_tier
+            OR (s.service_tier IS NULL AND coalesce(u.service_tier, '') NOT LIKE 'priority%')
+        )
         AND (s.context_window IS NULL OR s.context_window = u.context_window)
     WHERE u.tokens > 0
 ),
