@@ -672,11 +672,47 @@ WHERE
   copy_number = 1
   {% endcall %}
   {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.api_key_name_owners AS
+SELECT
+  k.organization_id,
+  k.name AS api_key_name,
+  MIN(LOWER(u.email)) AS owner_email
+FROM {{ lake }}.api_keys_current AS k
+LEFT JOIN {{ lake }}.users_current AS u
+  ON u.id = k.created_by_id
+  AND COALESCE(u.organization_id, '') = COALESCE(k.organization_id, '')
+GROUP BY
+  k.organization_id,
+  k.name
+HAVING
+  COUNT(DISTINCT COALESCE(k.created_by_id, k.id)) = 1
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.workspace_names AS
+SELECT
+  organization_id,
+  id AS reported_workspace_id,
+  id AS workspace_id,
+  name AS workspace_name
+FROM {{ lake }}.workspaces_current
+UNION ALL
+SELECT
+  organization_id,
+  CAST(NULL AS TEXT) AS reported_workspace_id,
+  ARG_MIN(id, created_at) AS workspace_id,
+  MIN(name) AS workspace_name
+FROM {{ lake }}.workspaces_current
+WHERE
+  name = 'Default'
+GROUP BY
+  organization_id
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
 CREATE OR REPLACE VIEW {{ lake }}.claude_code_daily AS
 SELECT
   c.date,
   COALESCE(c.organization_id, l.organization_id) AS organization_id,
-  COALESCE(LOWER(c.actor_email_address), o.email, c.actor_api_key_name) AS person,
+  COALESCE(LOWER(c.actor_email_address), o.owner_email, c.actor_api_key_name) AS person,
   CAST(SUM(c.core_metrics_num_sessions) AS BIGINT) AS sessions,
   CAST(SUM(c.core_metrics_lines_of_code_added) AS BIGINT) AS lines_added,
   CAST(SUM(c.core_metrics_lines_of_code_removed) AS BIGINT) AS lines_removed,
@@ -704,50 +740,55 @@ SELECT
       WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
       THEN c.estimated_cost_currency
     END
-  ) AS other_currency
+  ) AS other_currency,
+  c.customer_type
 FROM {{ lake }}.claude_code_usage AS c
 CROSS JOIN {{ lake }}.lake_organization AS l
-LEFT JOIN (
-  SELECT
-    k.organization_id,
-    k.name,
-    MIN(LOWER(u.email)) AS email
-  FROM {{ lake }}.api_keys_current AS k
-  LEFT JOIN {{ lake }}.users_current AS u
-    ON u.id = k.created_by_id
-    AND COALESCE(u.organization_id, '') = COALESCE(k.organization_id, '')
-  GROUP BY
-    k.organization_id,
-    k.name
-  HAVING
-    COUNT(DISTINCT COALESCE(k.created_by_id, k.id)) = 1
-) AS o
-  ON o.name = c.actor_api_key_name
+LEFT JOIN {{ lake }}.api_key_name_owners AS o
+  ON o.api_key_name = c.actor_api_key_name
   AND COALESCE(o.organization_id, '') = COALESCE(c.organization_id, l.organization_id, '')
 GROUP BY
   1,
   2,
-  3
+  3,
+  c.customer_type
   {% endcall %}
   {% call statement(auto_begin=false) %}
-CREATE OR REPLACE VIEW {{ lake }}.workspace_names AS
+CREATE OR REPLACE VIEW {{ lake }}.claude_code_daily_by_model AS
 SELECT
-  organization_id,
-  id AS reported_workspace_id,
-  id AS workspace_id,
-  name AS workspace_name
-FROM {{ lake }}.workspaces_current
-UNION ALL
-SELECT
-  organization_id,
-  CAST(NULL AS TEXT) AS reported_workspace_id,
-  ARG_MIN(id, created_at) AS workspace_id,
-  MIN(name) AS workspace_name
-FROM {{ lake }}.workspaces_current
-WHERE
-  name = 'Default'
+  c.date,
+  COALESCE(c.organization_id, l.organization_id) AS organization_id,
+  COALESCE(LOWER(c.actor_email_address), o.owner_email, c.actor_api_key_name) AS person,
+  c.customer_type,
+  c.model,
+  CAST(SUM(c.tokens_input) AS BIGINT) AS input_tokens,
+  CAST(SUM(c.tokens_output) AS BIGINT) AS output_tokens,
+  CAST(SUM(c.tokens_cache_read) AS BIGINT) AS cache_read_tokens,
+  CAST(SUM(c.tokens_cache_creation) AS BIGINT) AS cache_creation_tokens,
+  SUM(c.estimated_cost_amount_usd) AS estimated_cost_usd,
+  COUNT(
+    CASE
+      WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
+      THEN 1
+    END
+  ) AS estimates_in_other_currencies,
+  MIN(
+    CASE
+      WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
+      THEN c.estimated_cost_currency
+    END
+  ) AS other_currency
+FROM {{ lake }}.claude_code_model_usage AS c
+CROSS JOIN {{ lake }}.lake_organization AS l
+LEFT JOIN {{ lake }}.api_key_name_owners AS o
+  ON o.api_key_name = c.actor_api_key_name
+  AND COALESCE(o.organization_id, '') = COALESCE(c.organization_id, l.organization_id, '')
 GROUP BY
-  organization_id
+  1,
+  2,
+  3,
+  4,
+  5
   {% endcall %}
   {% call statement(auto_begin=false) %}
 CREATE OR REPLACE VIEW {{ lake }}.cost_by_actor AS
@@ -1101,13 +1142,208 @@ GROUP BY
   {% endcall %}
   {% call statement(auto_begin=false) %}
 CREATE OR REPLACE VIEW {{ lake }}.focus_cost_and_usage AS
+WITH charge AS (
+  SELECT
+    r.*,
+    COALESCE(r.organization_id, l.organization_id, '') AS organization,
+    COALESCE(r.workspace_id, '') AS workspace,
+    CAST(r.amount_cents * 0.01 AS DECIMAL(38, 12)) AS cost,
+    CASE WHEN r.amount_usd >= 0 THEN r.amount_usd + 0.000000000001 END AS weight
+  FROM {{ lake }}.cost_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+), slice AS (
+  SELECT
+    r.date,
+    COALESCE(r.organization_id, l.organization_id, '') AS organization,
+    COALESCE(r.workspace_id, '') AS workspace,
+    r.model,
+    r.token_type,
+    r.service_tier,
+    r.context_window,
+    SUM(r.amount_usd + 0.000000000001) AS weight
+  FROM {{ lake }}.cost_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    r.amount_usd >= 0
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7
+), used AS (
+  SELECT
+    r.date,
+    COALESCE(r.organization_id, l.organization_id, '') AS organization,
+    COALESCE(r.workspace_id, '') AS workspace,
+    r.model,
+    r.service_tier,
+    r.context_window,
+    SUM(r.uncached_input_tokens) AS uncached_input_tokens,
+    SUM(r.cache_read_input_tokens) AS cache_read_input_tokens,
+    SUM(r.cache_creation_ephemeral_5m_input_tokens) AS ephemeral_5m_input_tokens,
+    SUM(r.cache_creation_ephemeral_1h_input_tokens) AS ephemeral_1h_input_tokens,
+    SUM(r.output_tokens) AS output_tokens
+  FROM {{ lake }}.usage_report AS r
+  CROSS JOIN {{ lake }}.lake_organization AS l
+  WHERE
+    r.grouped_by LIKE '%workspace_id%' AND r.grouped_by LIKE '%model%'
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6
+), counter AS (
+  SELECT
+    u.date,
+    u.organization,
+    u.workspace,
+    u.model,
+    t.token_type,
+    u.service_tier,
+    u.context_window,
+    CAST(CASE t.token_type
+      WHEN 'uncached_input_tokens'
+      THEN u.uncached_input_tokens
+      WHEN 'cache_read_input_tokens'
+      THEN u.cache_read_input_tokens
+      WHEN 'cache_creation.ephemeral_5m_input_tokens'
+      THEN u.ephemeral_5m_input_tokens
+      WHEN 'cache_creation.ephemeral_1h_input_tokens'
+      THEN u.ephemeral_1h_input_tokens
+      ELSE u.output_tokens
+    END AS BIGINT) AS tokens
+  FROM used AS u
+  CROSS JOIN (VALUES
+    ('uncached_input_tokens'),
+    ('cache_read_input_tokens'),
+    ('cache_creation.ephemeral_5m_input_tokens'),
+    ('cache_creation.ephemeral_1h_input_tokens'),
+    ('output_tokens')) AS t(token_type)
+), candidate AS (
+  SELECT
+    u.*,
+    s.weight,
+    CASE WHEN s.service_tier IS NULL THEN 2 ELSE 0 END + CASE WHEN s.context_window IS NULL THEN 1 ELSE 0 END AS left_out
+  FROM counter AS u
+  JOIN slice AS s
+    ON s.date = u.date
+    AND s.organization = u.organization
+    AND s.workspace = u.workspace
+    AND s.model = u.model
+    AND s.token_type = u.token_type
+    AND (
+      s.service_tier = u.service_tier
+      OR (
+        s.service_tier IS NULL AND COALESCE(u.service_tier, '') NOT LIKE 'priority%'
+      )
+    )
+    AND (
+      s.context_window IS NULL OR s.context_window = u.context_window
+    )
+  WHERE
+    u.tokens > 0
+), counted AS (
+  SELECT
+    date,
+    organization,
+    workspace,
+    model,
+    token_type,
+    service_tier,
+    context_window,
+    MAX(tokens) AS tokens,
+    MIN(left_out) AS left_out,
+    ARG_MIN(weight, left_out) AS weight
+  FROM candidate
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7
+), slice_tokens AS (
+  SELECT
+    date,
+    organization,
+    workspace,
+    model,
+    token_type,
+    CASE WHEN left_out IN (0, 1) THEN service_tier END AS service_tier,
+    CASE WHEN left_out IN (0, 2) THEN context_window END AS context_window,
+    CAST(SUM(tokens) AS BIGINT) AS tokens,
+    MAX(weight) AS weight
+  FROM counted
+  GROUP BY
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7
+), running AS (
+  SELECT
+    c.*,
+    s.tokens AS slice_tokens,
+    CAST(s.weight AS DOUBLE) AS slice_weight,
+    SUM(CASE WHEN NOT s.tokens IS NULL THEN c.weight END) OVER (
+      PARTITION BY c.date, c.organization, c.workspace, c.model, c.token_type, c.service_tier, c.context_window
+      ORDER BY c.weight DESC, c.description, c.inference_geo, c.cost_type
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS weight_so_far
+  FROM charge AS c
+  LEFT JOIN slice_tokens AS s
+    ON s.date = c.date
+    AND s.organization = c.organization
+    AND s.workspace = c.workspace
+    AND s.model = c.model
+    AND s.token_type = c.token_type
+    AND COALESCE(s.service_tier, '') = COALESCE(c.service_tier, '')
+    AND COALESCE(s.context_window, '') = COALESCE(c.context_window, '')
+    AND NOT c.weight IS NULL
+), shared AS (
+  SELECT
+    *,
+    NULLIF(
+      CAST(ROUND(slice_tokens * (
+        CAST(weight_so_far AS DOUBLE) / slice_weight
+      )) - ROUND(slice_tokens * (
+        CAST(weight_so_far - weight AS DOUBLE) / slice_weight
+      )) AS BIGINT),
+      0
+    ) AS tokens
+  FROM running
+), estimated AS (
+  SELECT
+    *,
+    CAST(CAST(cost AS DOUBLE) * 1000000 / CAST(tokens AS DOUBLE) AS DECIMAL(38, 12)) AS estimated_price
+  FROM shared
+), priced AS (
+  SELECT
+    *,
+    estimated_price + CAST(CAST(ROUND(
+      CAST((
+        cost * 1000000 - estimated_price * tokens
+      ) * 1000000000000 AS DOUBLE) / CAST(tokens AS DOUBLE)
+    ) AS BIGINT) * 0.000000000001 AS DECIMAL(38, 12)) AS token_price,
+    COALESCE(model || '/' || token_type, cost_type, description) AS sku,
+    COALESCE(',`x_Model`:`' || model || '`', '') || COALESCE(',`x_TokenType`:`' || token_type || '`', '') || COALESCE(',`x_ServiceTier`:`' || service_tier || '`', '') || COALESCE(',`x_ContextWindow`:`' || context_window || '`', '') || COALESCE(',`x_InferenceGeo`:`' || inference_geo || '`', '') AS sku_details
+  FROM estimated
+)
 SELECT
-  c.billed_organization_id AS BillingAccountId,
+  NULLIF(c.organization, '') AS BillingAccountId,
   o.name AS BillingAccountName,
   c.cost AS BilledCost,
   c.currency AS BillingCurrency,
-  c.month_start + INTERVAL '1' MONTH AS BillingPeriodEnd,
-  c.month_start AS BillingPeriodStart,
+  CAST(DATE_TRUNC('MONTH', c.date) AS TIMESTAMP) + INTERVAL '1' MONTH AS BillingPeriodEnd,
+  CAST(DATE_TRUNC('MONTH', c.date) AS TIMESTAMP) AS BillingPeriodStart,
   'Usage' AS ChargeCategory,
   CAST(NULL AS TEXT) AS ChargeClass,
   c.description AS ChargeDescription,
@@ -1120,8 +1356,8 @@ SELECT
   'Anthropic' AS InvoiceIssuerName,
   c.cost AS ListCost,
   'Standard' AS PricingCategory,
-  c.cost AS PricingQuantity,
-  c.currency AS PricingUnit,
+  COALESCE(CAST(c.tokens * 0.000001 AS DECIMAL(38, 12)), c.cost) AS PricingQuantity,
+  CASE WHEN NOT c.tokens IS NULL THEN '1000000 Tokens' ELSE c.currency END AS PricingUnit,
   'Anthropic' AS ProviderName,
   'Anthropic' AS PublisherName,
   'AI and Machine Learning' AS ServiceCategory,
@@ -1136,29 +1372,46 @@ SELECT
   c.inference_geo AS x_InferenceGeo,
   c.model AS x_Model,
   c.service_tier AS x_ServiceTier,
-  c.token_type AS x_TokenType
-FROM (
-  SELECT
-    r.*,
-    COALESCE(r.organization_id, l.organization_id) AS billed_organization_id,
-    CAST(r.amount_cents * 0.01 AS DECIMAL(38, 12)) AS cost,
-    CAST(DATE_TRUNC('MONTH', r.date) AS TIMESTAMP) AS month_start
-  FROM {{ lake }}.cost_report AS r
-  CROSS JOIN {{ lake }}.lake_organization AS l
-) AS c
+  c.token_type AS x_TokenType,
+  CAST(NULL AS TEXT) AS CommitmentDiscountCategory,
+  CAST(NULL AS TEXT) AS CommitmentDiscountId,
+  CAST(NULL AS TEXT) AS CommitmentDiscountName,
+  CAST(NULL AS DECIMAL(38, 12)) AS CommitmentDiscountQuantity,
+  CAST(NULL AS TEXT) AS CommitmentDiscountStatus,
+  CAST(NULL AS TEXT) AS CommitmentDiscountType,
+  CAST(NULL AS TEXT) AS CommitmentDiscountUnit,
+  CAST(c.tokens AS DECIMAL(38, 12)) AS ConsumedQuantity,
+  CASE WHEN NOT c.tokens IS NULL THEN 'Tokens' END AS ConsumedUnit,
+  COALESCE(c.token_price, CAST(1 AS DECIMAL(38, 12))) AS ContractedUnitPrice,
+  'Anthropic' AS HostProviderName,
+  COALESCE(c.token_price, CAST(1 AS DECIMAL(38, 12))) AS ListUnitPrice,
+  'Anthropic' AS ServiceProviderName,
+  c.sku AS SkuId,
+  COALESCE(c.token_type, c.cost_type) AS SkuMeter,
+  '{' || REPLACE(
+    REPLACE(
+      REPLACE(NULLIF(SUBSTRING(c.sku_details, 2), ''), CHR(92), CHR(92) || CHR(92)),
+      CHR(34),
+      CHR(92) || CHR(34)
+    ),
+    '`',
+    CHR(34)
+  ) || '}' AS SkuPriceDetails,
+  c.sku || COALESCE('/' || c.service_tier, '') || COALESCE('/' || c.context_window, '') || COALESCE('/' || c.inference_geo, '') AS SkuPriceId
+FROM priced AS c
 LEFT JOIN {{ lake }}.organization_current AS o
-  ON o.id = c.billed_organization_id
+  ON o.id = NULLIF(c.organization, '')
 LEFT JOIN {{ lake }}.workspace_names AS w
-  ON COALESCE(w.organization_id, '') = COALESCE(c.billed_organization_id, '')
-  AND COALESCE(w.reported_workspace_id, '') = COALESCE(c.workspace_id, '')
+  ON COALESCE(w.organization_id, '') = c.organization
+  AND COALESCE(w.reported_workspace_id, '') = c.workspace
 LEFT JOIN {{ lake }}.workspaces_current AS t
-  ON t.id = w.workspace_id
-  AND COALESCE(t.organization_id, '') = COALESCE(c.billed_organization_id, '')
+  ON t.id = w.workspace_id AND COALESCE(t.organization_id, '') = c.organization
   {% endcall %}
   {% call statement(auto_begin=false) %}
-CREATE OR REPLACE VIEW {{ lake }}.usage_daily AS
+CREATE OR REPLACE VIEW {{ lake }}.usage_hourly AS
 SELECT
   u.date,
+  u.hour_start,
   u.organization_id,
   u.grouped_by,
   COALESCE(w.workspace_id, u.workspace_id) AS workspace_id,
@@ -1184,31 +1437,33 @@ SELECT
   u.cache_creation_input_tokens,
   u.output_tokens,
   u.web_search_requests,
-  CAST(u.cache_read_input_tokens AS DOUBLE) / NULLIF(
-    u.uncached_input_tokens + u.cache_read_input_tokens + u.cache_creation_input_tokens,
-    0
-  ) AS cache_hit_ratio
+  CAST(u.cache_read_input_tokens AS DOUBLE) / NULLIF(u.input_tokens, 0) AS cache_hit_ratio,
+  u.input_tokens
 FROM (
   SELECT
     r.date,
+    CASE WHEN r.bucket_width <> '1d' THEN DATE_TRUNC('HOUR', r.starting_at) END AS hour_start,
     COALESCE(r.organization_id, l.organization_id) AS organization_id,
-    grouped_by,
-    workspace_id,
-    api_key_id,
-    account_id,
-    service_account_id,
-    model,
-    service_tier,
-    context_window,
-    inference_geo,
-    speed,
-    CAST(SUM(uncached_input_tokens) AS BIGINT) AS uncached_input_tokens,
-    CAST(SUM(cache_read_input_tokens) AS BIGINT) AS cache_read_input_tokens,
+    r.grouped_by,
+    r.workspace_id,
+    r.api_key_id,
+    r.account_id,
+    r.service_account_id,
+    r.model,
+    r.service_tier,
+    r.context_window,
+    r.inference_geo,
+    r.speed,
+    CAST(SUM(r.uncached_input_tokens) AS BIGINT) AS uncached_input_tokens,
+    CAST(SUM(r.cache_read_input_tokens) AS BIGINT) AS cache_read_input_tokens,
     CAST(SUM(
-      COALESCE(cache_creation_ephemeral_5m_input_tokens, 0) + COALESCE(cache_creation_ephemeral_1h_input_tokens, 0)
+      COALESCE(r.cache_creation_ephemeral_5m_input_tokens, 0) + COALESCE(r.cache_creation_ephemeral_1h_input_tokens, 0)
     ) AS BIGINT) AS cache_creation_input_tokens,
-    CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
-    CAST(SUM(server_tool_use_web_search_requests) AS BIGINT) AS web_search_requests
+    CAST(SUM(
+      COALESCE(r.uncached_input_tokens, 0) + COALESCE(r.cache_read_input_tokens, 0) + COALESCE(r.cache_creation_ephemeral_5m_input_tokens, 0) + COALESCE(r.cache_creation_ephemeral_1h_input_tokens, 0)
+    ) AS BIGINT) AS input_tokens,
+    CAST(SUM(r.output_tokens) AS BIGINT) AS output_tokens,
+    CAST(SUM(r.server_tool_use_web_search_requests) AS BIGINT) AS web_search_requests
   FROM {{ lake }}.usage_report AS r
   CROSS JOIN {{ lake }}.lake_organization AS l
   GROUP BY
@@ -1223,7 +1478,8 @@ FROM (
     9,
     10,
     11,
-    12
+    12,
+    13
 ) AS u
 LEFT JOIN {{ lake }}.workspace_names AS w
   ON COALESCE(w.organization_id, '') = COALESCE(u.organization_id, '')
@@ -2199,6 +2455,49 @@ FROM compared AS c
 LEFT JOIN {{ lake }}.workspace_names AS w
   ON w.reported_workspace_id = c.workspace_id
   AND COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '')
+  {% endcall %}
+  {% call statement(auto_begin=false) %}
+CREATE OR REPLACE VIEW {{ lake }}.usage_daily AS
+SELECT
+  date,
+  organization_id,
+  grouped_by,
+  workspace_id,
+  workspace_name,
+  api_key_id,
+  api_key_name,
+  api_key_created_by_id,
+  account_id,
+  service_account_id,
+  model,
+  service_tier,
+  context_window,
+  inference_geo,
+  speed,
+  CAST(SUM(uncached_input_tokens) AS BIGINT) AS uncached_input_tokens,
+  CAST(SUM(cache_read_input_tokens) AS BIGINT) AS cache_read_input_tokens,
+  CAST(SUM(cache_creation_input_tokens) AS BIGINT) AS cache_creation_input_tokens,
+  CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
+  CAST(SUM(web_search_requests) AS BIGINT) AS web_search_requests,
+  CAST(SUM(cache_read_input_tokens) AS DOUBLE) / NULLIF(SUM(input_tokens), 0) AS cache_hit_ratio,
+  CAST(SUM(input_tokens) AS BIGINT) AS input_tokens
+FROM {{ lake }}.usage_hourly
+GROUP BY
+  1,
+  2,
+  3,
+  4,
+  5,
+  6,
+  7,
+  8,
+  9,
+  10,
+  11,
+  12,
+  13,
+  14,
+  15
   {% endcall %}
 {% endmacro %}
 -- /generated:views

@@ -70,8 +70,11 @@ def test_a_day_is_one_object(name: str, deployed: Deployed) -> None:
     [
         ("cost_daily", "date", "cost_report"),
         ("usage_daily", "date", "usage_report"),
+        ("usage_hourly", "date", "usage_report"),
         ("claude_code_daily", "date", "claude_code_usage"),
+        ("claude_code_daily_by_model", "date", "claude_code_model_usage"),
         ("focus_cost_and_usage", "x_Date", "cost_report"),
+        ("focus_cost_and_usage", "x_Date", "usage_report"),
     ],
 )
 def test_a_day_of_a_view_is_a_day_of_its_table(

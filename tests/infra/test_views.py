@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from anthropic_lake.query.catalog import CATALOG
 from infra.generate.view_columns import create_catalog
@@ -25,12 +27,20 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 Read = Callable[..., None]
 
 
-@pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture(scope="module")
+def catalog() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         create_catalog(connection, CATALOG)
         yield connection
+
+
+@pytest.fixture
+def connection(catalog: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Every table, empty, and every view: making them takes longer than most tests."""
+    catalog.begin()
+    yield catalog
+    catalog.rollback()
 
 
 @pytest.fixture
@@ -264,6 +274,47 @@ def test_short_time_buckets_add_up_to_days(add: Add, ask: Ask) -> None:
     assert ask(f"SELECT {columns} FROM usage_daily") == [(24, 72, 120, 0.6)]
 
 
+@pytest.mark.parametrize(("width", "minutes"), [("1h", 60), ("1m", 20)])
+def test_time_buckets_within_a_day_add_up_to_hours(
+    width: str, minutes: int, add: Add, ask: Ask
+) -> None:
+    for number in range(24 * 60 // minutes):
+        start = midnight(TODAY) + timedelta(minutes=number * minutes)
+        add("usage_report", starting_at=start, bucket_width=width, grouped_by="", output_tokens=1)
+    assert ask("SELECT date, hour_start, output_tokens FROM usage_hourly ORDER BY hour_start") == [
+        (TODAY, midnight(TODAY) + timedelta(hours=hour), 60 // minutes) for hour in range(24)
+    ]
+
+
+def test_a_day_that_was_read_whole_has_no_hours(add: Add, ask: Ask) -> None:
+    add(
+        "usage_report",
+        starting_at=midnight(YESTERDAY),
+        date=YESTERDAY,
+        bucket_width="1d",
+        grouped_by="",
+        output_tokens=2,
+    )
+    assert ask("SELECT date, hour_start, output_tokens FROM usage_hourly") == [(YESTERDAY, None, 2)]
+
+
+def test_a_ratio_comes_with_what_it_divides(add: Add, ask: Ask) -> None:
+    for model, read, others in (("a", 90, 10), ("b", 0, 900)):
+        add(
+            "usage_report",
+            grouped_by="model",
+            model=model,
+            cache_read_input_tokens=read,
+            uncached_input_tokens=others - 2,
+            cache_creation_ephemeral_5m_input_tokens=1,
+            cache_creation_ephemeral_1h_input_tokens=1,
+        )
+    for view in ("usage_daily", "usage_hourly"):
+        assert ask(
+            f"SELECT cache_read_input_tokens, input_tokens, cache_hit_ratio FROM {view} ORDER BY 1"
+        ) == [(0, 900, 0.0), (90, 100, 0.9)]
+
+
 def test_different_groupings_stand_side_by_side(add: Add, ask: Ask) -> None:
     add("usage_report", date=YESTERDAY, grouped_by="model", model="m", output_tokens=1)
     add("usage_report", grouped_by="model,workspace_id", model="m", output_tokens=2)
@@ -312,6 +363,101 @@ def test_a_person_is_one_row_a_day_whatever_the_terminal_and_key(add: Add, ask: 
         ("ada@example.com", 3, Decimal("1.5")),
         ("shared", 1, Decimal("0.5")),
     ]
+
+
+def test_an_api_customer_and_a_subscriber_are_told_apart(add: Add, ask: Ask) -> None:
+    for customer_type in ("api", "subscription", "api"):
+        person = {"actor_email_address": "ada@example.com", "customer_type": customer_type}
+        for table in ("claude_code_usage", "claude_code_model_usage"):
+            add(table, **person, tokens_output=1)
+    for view in ("claude_code_daily", "claude_code_daily_by_model"):
+        assert ask(f"SELECT customer_type, output_tokens FROM {view} ORDER BY customer_type") == [
+            ("api", 2),
+            ("subscription", 1),
+        ]
+
+
+def test_the_models_of_a_person_are_a_row_each(add: Add, ask: Ask) -> None:
+    add("users", id="u1", email="Ada@Example.com")
+    add("api_keys", id="k1", name="CI", created_by_id="u1")
+    actors = [{"actor_email_address": "ADA@example.com"}, {"actor_api_key_name": "CI"}]
+    for actor in actors:
+        for model, tokens in (("m1", 1), ("m2", 2), ("m2", 4)):
+            add(
+                "claude_code_model_usage",
+                **actor,
+                model=model,
+                tokens_input=tokens,
+                tokens_cache_read=10 * tokens,
+                estimated_cost_amount_usd=Decimal(tokens) / 4,
+            )
+    columns = "person, model, input_tokens, cache_read_tokens, estimated_cost_usd"
+    assert ask(f"SELECT {columns} FROM claude_code_daily_by_model ORDER BY model") == [
+        ("ada@example.com", "m1", 2, 20, Decimal("0.5")),
+        ("ada@example.com", "m2", 12, 120, 3),
+    ]
+
+
+ACTORS = [
+    {"actor_email_address": "ada@example.com"},
+    {"actor_email_address": "ADA@example.com"},
+    {"actor_api_key_name": "CI"},
+    {"actor_api_key_name": "shared"},
+    {"actor_api_key_name": "gone"},
+    {},
+]
+claude_code_records = st.lists(
+    st.fixed_dictionaries(
+        {
+            "actor": st.sampled_from(ACTORS),
+            "date": st.sampled_from([TODAY, YESTERDAY]),
+            "organization_id": st.sampled_from([ORGANIZATION, "org-2", None]),
+            "customer_type": st.sampled_from(["api", "subscription", None]),
+            "model": st.sampled_from(["m1", "m2", None]),
+            "tokens_output": st.one_of(st.none(), st.integers(0, 10**9)),
+            "estimated_cost_amount_usd": st.one_of(st.none(), st.decimals(-9, 9, places=12)),
+        }
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(claude_code_records)
+def test_persons_multiply_no_tokens_and_no_cost(
+    connection: duckdb.DuckDBPyConnection, add: Add, ask: Ask, records: list[dict[str, Any]]
+) -> None:
+    for table in ("users", "api_keys", "claude_code_usage", "claude_code_model_usage"):
+        connection.execute(f"DELETE FROM {table}")
+    for _ in range(2):  # an identifier that stands twice
+        add("users", id="u1", email="Ada@Example.com")
+        add("api_keys", id="k1", name="CI", created_by_id="u1")
+    for key, creator in (("k2", "u1"), ("k3", "u2")):
+        add("api_keys", id=key, name="shared", created_by_id=creator)
+    for record in records:
+        row = {name: value for name, value in record.items() if name != "actor"}
+        add("claude_code_model_usage", **row, **record["actor"])
+        row.pop("model")
+        add("claude_code_usage", **row, **record["actor"])
+    grain = "date, organization_id, customer_type"
+    views = ("claude_code_daily", "claude_code_daily_by_model")
+    sums = [
+        ask(
+            f"SELECT {grain}, sum(output_tokens), sum(estimated_cost_usd) FROM {view} "
+            f"GROUP BY {grain} ORDER BY {grain}"
+        )
+        for view in views
+    ]
+    source = ask(
+        f"SELECT {grain}, sum(tokens_output), sum(estimated_cost_amount_usd) "
+        f"FROM claude_code_usage GROUP BY {grain} ORDER BY {grain}"
+    )
+    for view, more in zip(views, ("", ", model"), strict=True):
+        key = f"{grain}, person{more}"
+        assert ask(f"SELECT 1 FROM {view} GROUP BY {key} HAVING count(*) > 1") == []
+    assert sums == [source, source]
 
 
 def test_edits_of_all_tools_are_counted(add: Add, ask: Ask) -> None:

@@ -181,14 +181,19 @@ def test_only_the_days_asked_for_are_read(
     [
         ("cost_daily", "cost_report"),
         ("usage_daily", "usage_report"),
+        ("usage_hourly", "usage_report"),
         ("claude_code_daily", "claude_code_usage"),
+        ("claude_code_daily_by_model", "claude_code_model_usage"),
+        ("focus_cost_and_usage", "cost_report"),
+        ("focus_cost_and_usage", "usage_report"),
     ],
 )
 def test_a_view_reads_only_the_days_asked_for(
     view: str, table: str, lake: StoredLake, copied: Path
 ) -> None:
     break_other_days(copied, table, DAY, DAY)
-    sql = f"SELECT * FROM {view} WHERE date = '{DAY}' ORDER BY ALL"
+    day = "x_Date" if view == "focus_cost_and_usage" else "date"
+    sql = f"SELECT * FROM {view} WHERE {day} = '{DAY}' ORDER BY ALL"
     assert rows(sql, stored(copied)) == rows(sql, lake) != []
 
 

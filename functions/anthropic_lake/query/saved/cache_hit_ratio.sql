@@ -5,13 +5,9 @@ SELECT
     workspace_name,
     model,
     sum(cache_read_input_tokens) AS cache_read_input_tokens,
-    sum(uncached_input_tokens + cache_read_input_tokens + cache_creation_input_tokens)
-        AS input_tokens,
+    sum(input_tokens) AS input_tokens,
     round(
-        CAST(sum(cache_read_input_tokens) AS double) / nullif(
-            sum(uncached_input_tokens + cache_read_input_tokens + cache_creation_input_tokens), 0
-        ),
-        4
+        CAST(sum(cache_read_input_tokens) AS double) / nullif(sum(input_tokens), 0), 4
     ) AS cache_hit_ratio,
     workspace_id
 FROM usage_daily

@@ -18,8 +18,7 @@ FROM (
         api_key_created_by_id,
         workspace_id,
         workspace_name,
-        sum(uncached_input_tokens + cache_read_input_tokens + cache_creation_input_tokens)
-            AS input_tokens,
+        sum(input_tokens) AS input_tokens,
         sum(output_tokens) AS output_tokens
     FROM usage_daily
     WHERE date > current_date - INTERVAL '30' DAY

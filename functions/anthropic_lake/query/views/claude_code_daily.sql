@@ -1,12 +1,13 @@
 -- What did each person do with Claude Code each day, and what did it cost (estimated)?
 -- A record of an API key counts for the user who created it, where one user alone has created the
 -- keys of that name; else the key's name stands for the person. E-mail addresses are in lower case.
--- Estimates that are not in USD are in no sum of dollars: the last two columns count them and name
--- one of their currencies, which is null where the models of a record have several.
+-- A person who is a customer in both ways, of the API and by subscription, has a row of each.
+-- Estimates that are not in USD are in no sum of dollars: two columns count them and name one of
+-- their currencies, which is null where the models of a record have several.
 SELECT
     c.date,
     coalesce(c.organization_id, l.organization_id) AS organization_id,
-    coalesce(lower(c.actor_email_address), o.email, c.actor_api_key_name) AS person,
+    coalesce(lower(c.actor_email_address), o.owner_email, c.actor_api_key_name) AS person,
     CAST(sum(c.core_metrics_num_sessions) AS bigint) AS sessions,
     CAST(sum(c.core_metrics_lines_of_code_added) AS bigint) AS lines_added,
     CAST(sum(c.core_metrics_lines_of_code_removed) AS bigint) AS lines_removed,
@@ -39,18 +40,11 @@ SELECT
             WHEN c.estimated_cost_amount_usd IS NULL AND c.estimated_cost_amount_cents <> 0
                 THEN c.estimated_cost_currency
         END
-    ) AS other_currency
+    ) AS other_currency,
+    c.customer_type
 FROM claude_code_usage AS c
 CROSS JOIN lake_organization AS l
-LEFT JOIN (
-    SELECT k.organization_id, k.name, min(lower(u.email)) AS email
-    FROM api_keys_current AS k
-    LEFT JOIN users_current AS u
-        ON u.id = k.created_by_id
-        AND coalesce(u.organization_id, '') = coalesce(k.organization_id, '')
-    GROUP BY k.organization_id, k.name
-    HAVING count(DISTINCT coalesce(k.created_by_id, k.id)) = 1
-) AS o
-    ON o.name = c.actor_api_key_name
+LEFT JOIN api_key_name_owners AS o
+    ON o.api_key_name = c.actor_api_key_name
     AND coalesce(o.organization_id, '') = coalesce(c.organization_id, l.organization_id, '')
-GROUP BY 1, 2, 3
+GROUP BY 1, 2, 3, c.customer_type
