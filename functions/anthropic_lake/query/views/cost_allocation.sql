@@ -276,20 +276,17 @@ paid AS (
         y.line AS rule_line,
         p.currency,
         CASE WHEN y.cost_center = '*' THEN date_trunc('month', p.date) END AS shared_month,
-        sum(
-            CASE
-                WHEN y.high IS NULL THEN p.portion_usd
-                ELSE CAST(
-                    (floor(p.portion_usd * y.high) - floor(p.portion_usd * y.low))
-                    * 0.000000000001 AS decimal(38, 12)
-                )
-            END
-        ) AS usd,
-        sum(CASE WHEN p.cost_usd IS NULL THEN p.cost END) AS other_cost
+        CASE
+            WHEN y.high IS NULL OR y.high - y.low = 1000000000000 THEN p.portion_usd
+            ELSE CAST(
+                (floor(p.portion_usd * y.high) - floor(p.portion_usd * y.low)) * 0.000000000001
+                AS decimal(38, 12)
+            )
+        END AS usd,
+        CASE WHEN p.cost_usd IS NULL THEN p.cost END AS other_cost
     FROM portion AS p
     LEFT JOIN payer AS y
         ON y.period_number = p.period_number
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 ),
 center_sum AS (
     SELECT
