@@ -506,7 +506,7 @@ CREATE OR REPLACE EXTERNAL TABLE allocation_rules (
   PATTERN = '.*[.]parquet'
   FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
   COPY GRANTS
-  COMMENT = 'One rule of the chargeback: which cost centre pays for what. It has several rows where others of its match begin or end meanwhile. All stand in one partition.';
+  COMMENT = 'One rule of the chargeback: which cost centre pays for what. It has several rows if others of its match begin or end meanwhile. All stand in one partition.';
 -- /generated:external_tables
 
 -- Give the column notification_channel (the same for all) back to the stack as its parameter

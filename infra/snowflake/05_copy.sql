@@ -421,7 +421,7 @@ CREATE TABLE IF NOT EXISTS allocation_rules (
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
-  COMMENT = 'One rule of the chargeback: which cost centre pays for what. It has several rows where others of its match begin or end meanwhile. All stand in one partition.';
+  COMMENT = 'One rule of the chargeback: which cost centre pays for what. It has several rows if others of its match begin or end meanwhile. All stand in one partition.';
 -- /generated:native_tables
 
 -- Deletes the days from the first of first_day's month up to end_day (exclusive) and loads what the

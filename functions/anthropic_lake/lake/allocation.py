@@ -23,7 +23,7 @@ MATCH_TYPES = ("api_key_id", "actor", "workspace_id", "workspace_tag", "default"
 
 ALLOCATION_RULES = Table(
     name="allocation_rules",
-    comment="One rule of the chargeback: which cost centre pays for what. It has several rows where "
+    comment="One rule of the chargeback: which cost centre pays for what. It has several rows if "
     "others of its match begin or end meanwhile. All stand in one partition.",
     key=(
         Column("line", INTEGER, "Line of the rule in the file that was loaded."),
@@ -50,8 +50,8 @@ ALLOCATION_RULES = Table(
         Column(
             "period",
             INTEGER,
-            "Number of a match and of days on which the same rules of it are valid, in the order of "
-            "first lines.",
+            "Number of a match and of days on which the same rules of it are valid, in the order "
+            "of first lines.",
         ),
         Column("share_before", MONEY, "Sum of the shares of the period's earlier lines."),
         Column("share_sum", MONEY, "Sum of all shares of the period."),
