@@ -90,7 +90,7 @@ WHERE false
     "spend_limits": {"id": "VARCHAR", "organization_id": "VARCHAR", "type": "VARCHAR", "scope_type": "VARCHAR", "scope_workspace_id": "VARCHAR", "scope_user_id": "VARCHAR", "scope": "VARCHAR", "amount_cents": "DECIMAL(38,12)", "amount_usd": "DECIMAL(38,12)", "currency": "VARCHAR", "period": "VARCHAR", "is_enabled": "BOOLEAN", "created_at": "TIMESTAMPTZ", "updated_at": "TIMESTAMPTZ", "extra": "VARCHAR"},
     "sync_days": {"asset": "VARCHAR", "day": "DATE", "organization_id": "VARCHAR", "in_history": "BOOLEAN", "first_read_at": "TIMESTAMPTZ", "last_read_at": "TIMESTAMPTZ", "last_changed_at": "TIMESTAMPTZ", "times_changed": "BIGINT", "is_final": "BOOLEAN", "rows": "BIGINT", "bytes": "BIGINT", "digest": "VARCHAR", "last_run_id": "VARCHAR", "grouped_by": "VARCHAR", "bucket_width": "VARCHAR", "data_refreshed_at": "TIMESTAMPTZ", "extra": "VARCHAR", "people": "VARCHAR"},
     "sync_runs": {"run_id": "VARCHAR", "organization_id": "VARCHAR", "asset": "VARCHAR", "trigger": "VARCHAR", "status": "VARCHAR", "started_at": "TIMESTAMPTZ", "finished_at": "TIMESTAMPTZ", "interval_start": "DATE", "interval_end": "DATE", "days_written": "BIGINT", "days_changed": "BIGINT", "rows": "BIGINT", "bytes": "BIGINT", "requests": "BIGINT", "retries": "BIGINT", "unknown_fields": "BIGINT", "last_synced_date": "DATE", "grouped_by": "VARCHAR", "bucket_width": "VARCHAR", "anthropic_version": "VARCHAR", "version": "VARCHAR", "error_type": "VARCHAR", "error_message": "VARCHAR", "request_id": "VARCHAR", "extra": "VARCHAR", "lag_days": "BIGINT", "warnings": "VARCHAR"},
-    "allocation_rules": {"line": "BIGINT", "organization_id": "VARCHAR", "match_type": "VARCHAR", "match_value": "VARCHAR", "cost_center": "VARCHAR", "share": "DECIMAL(38,12)", "valid_from": "DATE", "valid_to": "DATE", "note": "VARCHAR", "extra": "VARCHAR"},
+    "allocation_rules": {"line": "BIGINT", "valid_from": "DATE", "organization_id": "VARCHAR", "match_type": "VARCHAR", "match_value": "VARCHAR", "cost_center": "VARCHAR", "share": "DECIMAL(38,12)", "valid_to": "DATE", "note": "VARCHAR", "period": "BIGINT", "share_before": "DECIMAL(38,12)", "share_sum": "DECIMAL(38,12)", "extra": "VARCHAR"},
   }) }}
 {% endmacro %}
 -- /generated:tables
@@ -690,22 +690,19 @@ HAVING
   {% call statement(auto_begin=false) %}
 CREATE OR REPLACE VIEW {{ lake }}.workspace_names AS
 SELECT
-  organization_id,
-  id AS reported_workspace_id,
-  id AS workspace_id,
-  name AS workspace_name
-FROM {{ lake }}.workspaces_current
-UNION ALL
-SELECT
-  organization_id,
-  CAST(NULL AS TEXT) AS reported_workspace_id,
-  ARG_MIN(id, created_at) AS workspace_id,
-  MIN(name) AS workspace_name
-FROM {{ lake }}.workspaces_current
+  w.organization_id,
+  CASE WHEN r.reported = 'id' THEN w.id END AS reported_workspace_id,
+  ARG_MIN(w.id, w.created_at) AS workspace_id,
+  MIN(w.name) AS workspace_name
+FROM {{ lake }}.workspaces_current AS w
+CROSS JOIN (VALUES
+  ('id'),
+  ('null')) AS r(reported)
 WHERE
-  name = 'Default'
+  r.reported = 'id' OR w.name = 'Default'
 GROUP BY
-  organization_id
+  1,
+  2
   {% endcall %}
   {% call statement(auto_begin=false) %}
 CREATE OR REPLACE VIEW {{ lake }}.claude_code_daily AS
@@ -1491,101 +1488,40 @@ LEFT JOIN {{ lake }}.api_keys_current AS k
   {% endcall %}
   {% call statement(auto_begin=false) %}
 CREATE OR REPLACE VIEW {{ lake }}.cost_allocation AS
-WITH rule AS (
+WITH period AS (
   SELECT
-    COALESCE(r.organization_id, l.organization_id, '') AS organization,
-    r.match_type,
-    COALESCE(r.match_value, '') AS match_value,
-    r.cost_center,
-    r.line,
-    CAST(r.share * 1000000000000 AS BIGINT) AS units,
-    COALESCE(r.valid_from, CAST('0001-01-01' AS DATE)) AS first_day,
-    CASE
-      WHEN r.valid_to < CAST('9999-12-30' AS DATE)
-      THEN r.valid_to
-      ELSE CAST('9999-12-30' AS DATE)
-    END AS last_day
-  FROM {{ lake }}.allocation_rules AS r
-  CROSS JOIN {{ lake }}.lake_organization AS l
-), boundary AS (
-  SELECT
-    organization,
+    organization_id,
     match_type,
     match_value,
-    first_day AS day
-  FROM rule
-  UNION
-  SELECT
-    organization,
-    match_type,
-    match_value,
-    CAST(last_day + INTERVAL 1 DAY AS DATE) AS day
-  FROM rule
-), rule_of_period AS (
-  SELECT
-    b.organization,
-    b.match_type,
-    b.match_value,
-    b.day AS first_day,
-    b.next_day,
-    r.cost_center,
-    r.line,
-    r.units,
-    DENSE_RANK() OVER (ORDER BY b.organization, b.match_type, b.match_value, b.day) AS period_number,
-    CAST(SUM(r.units) OVER by_line AS BIGINT) AS high,
-    MIN(r.line) OVER by_line AS first_line,
-    ROW_NUMBER() OVER by_line AS place,
-    COUNT(*) OVER (PARTITION BY b.organization, b.match_type, b.match_value, b.day) AS places
-  FROM (
-    SELECT
-      *,
-      LEAD(day) OVER (PARTITION BY organization, match_type, match_value ORDER BY day) AS next_day
-    FROM boundary
-  ) AS b
-  INNER JOIN rule AS r
-    ON r.match_type = b.match_type
-    AND r.match_value = b.match_value
-    AND r.organization = b.organization
-    AND b.day BETWEEN r.first_day AND r.last_day
-  WINDOW by_line AS (PARTITION BY b.organization, b.match_type, b.match_value, b.day ORDER BY r.line)
-), period AS (
-  SELECT
-    NULLIF(organization, '') AS organization_id,
-    match_type,
-    match_value,
-    first_day,
-    next_day,
-    first_line,
-    period_number
-  FROM rule_of_period
+    COALESCE(valid_from, CAST('0001-01-01' AS DATE)) AS first_day,
+    COALESCE(valid_to, CAST('9999-12-31' AS DATE)) AS last_day,
+    period
+  FROM {{ lake }}.allocation_rules
   WHERE
-    place = 1
+    share_before = 0
 ), payer AS (
   SELECT
-    period_number,
-    match_type AS method,
-    line,
-    cost_center,
-    high - units AS low,
-    high
-  FROM rule_of_period
-  UNION ALL
-  SELECT
-    period_number,
-    'unallocated' AS method,
-    first_line AS line,
-    CAST(NULL AS TEXT) AS cost_center,
-    high AS low,
-    1000000000000 AS high
-  FROM rule_of_period
+    r.period,
+    r.line,
+    CASE WHEN p.kind = 'rule' THEN r.match_type ELSE 'unallocated' END AS method,
+    CASE WHEN p.kind = 'rule' THEN r.cost_center END AS cost_center,
+    CAST(CASE WHEN p.kind = 'rule' THEN r.share_before ELSE r.share_sum END * 1000000000000 AS BIGINT) AS low,
+    CAST(CASE WHEN p.kind = 'rule' THEN r.share_before + r.share ELSE 1 END * 1000000000000 AS BIGINT) AS high
+  FROM {{ lake }}.allocation_rules AS r
+  CROSS JOIN (VALUES
+    ('rule'),
+    ('rest')) AS p(kind)
   WHERE
-    place = places AND high < 1000000000000
+    p.kind = 'rule' OR (
+      r.share_before = 0 AND r.share_sum < 1
+    )
 ), tagged AS (
   SELECT
-    d.date,
-    COALESCE(w.organization_id, '') AS organization,
     w.id AS workspace_id,
-    ARG_MIN(p.period_number, p.first_line) AS period_number
+    p.first_day,
+    p.last_day,
+    p.organization_id,
+    MIN(p.period) AS period
   FROM (
     SELECT
       *,
@@ -1594,32 +1530,41 @@ WITH rule AS (
     WHERE
       match_type = 'workspace_tag'
   ) AS p
-  INNER JOIN {{ lake }}.workspaces_current AS w
-    ON COALESCE(p.organization_id, w.organization_id, '') = COALESCE(w.organization_id, '')
-    AND (
-      STRPOS(w.tags, '{' || p.tag) > 0 OR STRPOS(w.tags, ',' || p.tag) > 0
-    )
   INNER JOIN (
-    SELECT DISTINCT
-      date
-    FROM {{ lake }}.cost_report
-  ) AS d
-    ON d.date >= p.first_day AND d.date < p.next_day
+    SELECT
+      id,
+      ARG_MAX(tags, date) AS tags
+    FROM {{ lake }}.workspaces
+    WHERE
+      date > CAST(NOW() AT TIME ZONE 'UTC' AS DATE) - INTERVAL '31' DAY
+      AND date <= CAST(NOW() AT TIME ZONE 'UTC' AS DATE)
+    GROUP BY
+      id
+  ) AS w
+    ON STRPOS(w.tags, '{' || p.tag) > 0 OR STRPOS(w.tags, ',' || p.tag) > 0
   GROUP BY
     1,
     2,
-    3
+    3,
+    4
 ), actor_cost AS (
   SELECT
-    date,
-    COALESCE(organization_id, '') AS organization,
-    workspace_id,
-    COALESCE(api_key_id, '') AS api_key,
-    COALESCE(model, '') AS model,
-    actor_id,
-    actor_name,
-    SUM(cost_usd) AS cost_usd
-  FROM {{ lake }}.cost_by_actor
+    a.date,
+    COALESCE(a.organization_id, l.organization_id, '') AS organization,
+    a.workspace_id,
+    COALESCE(a.api_key_id, '') AS api_key,
+    COALESCE(a.model, '') AS model,
+    COALESCE(
+      a.actor_user_id,
+      a.actor_service_account_id,
+      a.actor_api_key_id,
+      a.actor_federated_subject,
+      a.actor_provider
+    ) AS actor_id,
+    COALESCE(LOWER(a.actor_email_address), a.actor_name) AS actor_name,
+    SUM(a.amount_usd) AS cost_usd
+  FROM {{ lake }}.analytics_cost AS a
+  CROSS JOIN {{ lake }}.lake_organization AS l
   GROUP BY
     1,
     2,
@@ -1629,7 +1574,7 @@ WITH rule AS (
     6,
     7
   HAVING
-    SUM(cost_usd) > 0
+    SUM(a.amount_usd) > 0
 ), actor_sum AS (
   SELECT
     a.date,
@@ -1637,10 +1582,10 @@ WITH rule AS (
     a.workspace_id,
     a.api_key,
     a.model,
-    COALESCE(i.period_number, n.period_number, 0) AS period_number,
+    COALESCE(i.period, n.period, 0) AS period,
     SUM(SUM(a.cost_usd)) OVER (
       PARTITION BY a.date, a.organization, a.workspace_id, a.api_key, a.model
-      ORDER BY COALESCE(i.period_number, n.period_number, 0)
+      ORDER BY COALESCE(i.period, n.period, 0)
     ) AS running_usd,
     SUM(SUM(a.cost_usd)) OVER (PARTITION BY a.date, a.organization, a.workspace_id, a.api_key, a.model) AS total_usd
   FROM actor_cost AS a
@@ -1648,14 +1593,12 @@ WITH rule AS (
     ON i.match_type = 'actor'
     AND i.match_value = a.actor_id
     AND COALESCE(i.organization_id, a.organization) = a.organization
-    AND a.date >= i.first_day
-    AND a.date < i.next_day
+    AND a.date BETWEEN i.first_day AND i.last_day
   LEFT JOIN period AS n
     ON n.match_type = 'actor'
     AND n.match_value = a.actor_name
     AND COALESCE(n.organization_id, a.organization) = a.organization
-    AND a.date >= n.first_day
-    AND a.date < n.next_day
+    AND a.date BETWEEN n.first_day AND n.last_day
   GROUP BY
     1,
     2,
@@ -1681,12 +1624,9 @@ WITH rule AS (
   SELECT
     *,
     COALESCE(LAG(high) OVER by_period, 0) AS low,
-    MAX(period_number) OVER (PARTITION BY date, organization, workspace_id, api_key, model) AS greatest_period_number
+    MAX(period) OVER (PARTITION BY date, organization, workspace_id, api_key, model) AS greatest_period
   FROM actor_end
-  WINDOW by_period AS (
-    PARTITION BY date, organization, workspace_id, api_key, model
-    ORDER BY period_number
-  )
+  WINDOW by_period AS (PARTITION BY date, organization, workspace_id, api_key, model ORDER BY period)
 ), charge AS (
   SELECT
     date,
@@ -1712,13 +1652,7 @@ WITH rule AS (
 ), portion AS (
   SELECT
     c.*,
-    COALESCE(
-      k.period_number,
-      NULLIF(a.period_number, 0),
-      w.period_number,
-      t.period_number,
-      d.period_number
-    ) AS period_number,
+    COALESCE(k.period, NULLIF(a.period, 0), w.period, t.period, d.period) AS period,
     CASE
       WHEN a.high IS NULL
       THEN c.cost_usd
@@ -1731,8 +1665,7 @@ WITH rule AS (
     ON k.match_type = 'api_key_id'
     AND k.match_value = c.api_key_id
     AND COALESCE(k.organization_id, c.organization) = c.organization
-    AND c.date >= k.first_day
-    AND c.date < k.next_day
+    AND c.date BETWEEN k.first_day AND k.last_day
     AND NOT c.cost_usd IS NULL
   LEFT JOIN actor AS a
     ON a.date = c.date
@@ -1740,27 +1673,25 @@ WITH rule AS (
     AND a.workspace_id = c.workspace_id
     AND a.api_key = COALESCE(c.api_key_id, '')
     AND a.model = COALESCE(c.model, '')
-    AND a.greatest_period_number > 0
+    AND a.greatest_period > 0
     AND c.has_user
-    AND k.period_number IS NULL
+    AND k.period IS NULL
     AND NOT c.cost_usd IS NULL
   LEFT JOIN period AS w
     ON w.match_type = 'workspace_id'
     AND w.match_value = c.workspace_id
     AND COALESCE(w.organization_id, c.organization) = c.organization
-    AND c.date >= w.first_day
-    AND c.date < w.next_day
+    AND c.date BETWEEN w.first_day AND w.last_day
     AND NOT c.cost_usd IS NULL
   LEFT JOIN tagged AS t
-    ON t.date = c.date
-    AND t.organization = c.organization
-    AND t.workspace_id = c.workspace_id
+    ON t.workspace_id = c.workspace_id
+    AND COALESCE(t.organization_id, c.organization) = c.organization
+    AND c.date BETWEEN t.first_day AND t.last_day
     AND NOT c.cost_usd IS NULL
   LEFT JOIN period AS d
     ON d.match_type = 'default'
     AND COALESCE(d.organization_id, c.organization) = c.organization
-    AND c.date >= d.first_day
-    AND c.date < d.next_day
+    AND c.date BETWEEN d.first_day AND d.last_day
     AND NOT c.cost_usd IS NULL
 ), paid AS (
   SELECT
@@ -1775,31 +1706,17 @@ WITH rule AS (
     y.line AS rule_line,
     p.currency,
     CASE WHEN y.cost_center = '*' THEN DATE_TRUNC('MONTH', p.date) END AS shared_month,
-    SUM(
-      CASE
-        WHEN y.high IS NULL
-        THEN p.portion_usd
-        ELSE CAST((
-          FLOOR(p.portion_usd * y.high) - FLOOR(p.portion_usd * y.low)
-        ) * 0.000000000001 AS DECIMAL(38, 12))
-      END
-    ) AS usd,
-    SUM(CASE WHEN p.cost_usd IS NULL THEN p.cost END) AS other_cost
+    CASE
+      WHEN y.high IS NULL OR y.high - y.low = 1000000000000
+      THEN p.portion_usd
+      ELSE CAST((
+        FLOOR(p.portion_usd * y.high) - FLOOR(p.portion_usd * y.low)
+      ) * 0.000000000001 AS DECIMAL(38, 12))
+    END AS usd,
+    CASE WHEN p.cost_usd IS NULL THEN p.cost END AS other_cost
   FROM portion AS p
   LEFT JOIN payer AS y
-    ON y.period_number = p.period_number
-  GROUP BY
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-    11
+    ON y.period = p.period
 ), center_sum AS (
   SELECT
     organization,

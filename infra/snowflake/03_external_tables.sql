@@ -486,14 +486,17 @@ CREATE OR REPLACE EXTERNAL TABLE sync_runs (
 
 CREATE OR REPLACE EXTERNAL TABLE allocation_rules (
   line NUMBER(19, 0) AS (value:"line"::NUMBER(19, 0)) COMMENT 'Line of the rule in the file that was loaded.',
+  valid_from DATE AS (value:"valid_from"::DATE) COMMENT 'First day of the row; null: it has always been valid.',
   organization_id VARCHAR AS (value:"organization_id"::VARCHAR) COMMENT 'Organization the row belongs to; null when the API did not say.',
   match_type VARCHAR AS (value:"match_type"::VARCHAR) COMMENT '`api_key_id`, `actor`, `workspace_id`, `workspace_tag` or `default`: the first of them that matches wins.',
   match_value VARCHAR AS (value:"match_value"::VARCHAR) COMMENT 'What the rule matches: an identifier, an actor''s name, or a tag such as `team=search`; null for `default`.',
   cost_center VARCHAR AS (value:"cost_center"::VARCHAR) COMMENT 'Who pays; `*`: all cost centres, each its part.',
   share NUMBER(38, 12) AS (value:"share"::NUMBER(38, 12)) COMMENT 'Part of the cost that the cost centre pays, up to 1.',
-  valid_from DATE AS (value:"valid_from"::DATE) COMMENT 'First day of the rule; null: it has always been valid.',
-  valid_to DATE AS (value:"valid_to"::DATE) COMMENT 'Last day of the rule; null: it has no end.',
+  valid_to DATE AS (value:"valid_to"::DATE) COMMENT 'Last day of the row; null: it has no end.',
   note VARCHAR AS (value:"note"::VARCHAR) COMMENT 'The user''s own words.',
+  period NUMBER(19, 0) AS (value:"period"::NUMBER(19, 0)) COMMENT 'Number of a match and of days on which the same rules of it are valid, in the order of first lines.',
+  share_before NUMBER(38, 12) AS (value:"share_before"::NUMBER(38, 12)) COMMENT 'Sum of the shares of the period''s earlier lines.',
+  share_sum NUMBER(38, 12) AS (value:"share_sum"::NUMBER(38, 12)) COMMENT 'Sum of all shares of the period.',
   extra VARCHAR AS (value:"extra"::VARCHAR) COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(metadata$filename, 'asset=allocation_rules/date=', 2), '/', 1), 'YYYY-MM-DD')) COMMENT 'Day of the rows, UTC; the partition.'
 )
@@ -503,7 +506,7 @@ CREATE OR REPLACE EXTERNAL TABLE allocation_rules (
   PATTERN = '.*[.]parquet'
   FILE_FORMAT = (FORMAT_NAME = 'anthropic_lake.lake.parquet_file')
   COPY GRANTS
-  COMMENT = 'One rule of the chargeback: which cost centre pays for what. All rules stand in one partition.';
+  COMMENT = 'One rule of the chargeback: which cost centre pays for what. It has several rows if others of its match begin or end meanwhile. All stand in one partition.';
 -- /generated:external_tables
 
 -- Give the column notification_channel (the same for all) back to the stack as its parameter

@@ -406,19 +406,22 @@ CREATE TABLE IF NOT EXISTS sync_runs (
 
 CREATE TABLE IF NOT EXISTS allocation_rules (
   line NUMBER(19, 0) COMMENT 'Line of the rule in the file that was loaded.',
+  valid_from DATE COMMENT 'First day of the row; null: it has always been valid.',
   organization_id VARCHAR COMMENT 'Organization the row belongs to; null when the API did not say.',
   match_type VARCHAR COMMENT '`api_key_id`, `actor`, `workspace_id`, `workspace_tag` or `default`: the first of them that matches wins.',
   match_value VARCHAR COMMENT 'What the rule matches: an identifier, an actor''s name, or a tag such as `team=search`; null for `default`.',
   cost_center VARCHAR COMMENT 'Who pays; `*`: all cost centres, each its part.',
   share NUMBER(38, 12) COMMENT 'Part of the cost that the cost centre pays, up to 1.',
-  valid_from DATE COMMENT 'First day of the rule; null: it has always been valid.',
-  valid_to DATE COMMENT 'Last day of the rule; null: it has no end.',
+  valid_to DATE COMMENT 'Last day of the row; null: it has no end.',
   note VARCHAR COMMENT 'The user''s own words.',
+  period NUMBER(19, 0) COMMENT 'Number of a match and of days on which the same rules of it are valid, in the order of first lines.',
+  share_before NUMBER(38, 12) COMMENT 'Sum of the shares of the period''s earlier lines.',
+  share_sum NUMBER(38, 12) COMMENT 'Sum of all shares of the period.',
   extra VARCHAR COMMENT 'JSON object from dotted path to value of the fields that the API returned and this table does not know; a dot or backslash inside a name has a backslash before it; null when there are none.',
   date DATE COMMENT 'Day of the rows, UTC; the partition.',
   object_key VARCHAR COMMENT 'Object of the data bucket that the row comes from.'
 )
-  COMMENT = 'One rule of the chargeback: which cost centre pays for what. All rules stand in one partition.';
+  COMMENT = 'One rule of the chargeback: which cost centre pays for what. It has several rows if others of its match begin or end meanwhile. All stand in one partition.';
 -- /generated:native_tables
 
 -- Deletes the days from the first of first_day's month up to end_day (exclusive) and loads what the

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from anthropic_lake.cli.allocation_file import COLUMNS, check_rules, read_rules
 from anthropic_lake.errors import SettingsError
-from anthropic_lake.lake.allocation import Rule
+from anthropic_lake.lake.allocation import Rule, rows_of_rules
 
 HEADER = ",".join(COLUMNS)
 
@@ -183,6 +183,29 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_rules(tmp_path / "nowhere.csv")
     with pytest.raises(SettingsError, match="cannot read"):
         read_rules(tmp_path)
+
+
+def test_rows_are_cut_where_other_rules_of_the_match_begin_and_end() -> None:
+    found = rules(
+        "default,,a,0.5,,,",
+        "default,,b,0.25,2026-02-01,2026-02-28,",
+        "api_key_id,k,c,,2026-02-10,9999-12-31,",
+    )
+    names = ("line", "valid_from", "valid_to", "period", "share_before", "share_sum")
+    half, three = Decimal("0.5"), Decimal("0.75")
+    assert [tuple(row[name] for name in names) for row in rows_of_rules(found, None)] == [
+        (2, None, date(2026, 1, 31), 1, 0, half),
+        (2, date(2026, 2, 1), date(2026, 2, 28), 2, 0, three),
+        (3, date(2026, 2, 1), date(2026, 2, 28), 2, half, three),
+        (2, date(2026, 3, 1), None, 3, 0, half),
+        (4, date(2026, 2, 10), None, 4, 0, 1),
+    ]
+
+
+def test_rules_of_all_tags_are_cut_together() -> None:
+    found = rules("workspace_tag,a=1,x,,,,", "workspace_tag,b=2,y,,2026-02-01,,")
+    cuts = [(row["line"], row["valid_from"], row["period"]) for row in rows_of_rules(found, None)]
+    assert cuts == [(2, None, 1), (2, date(2026, 2, 1), 2), (3, date(2026, 2, 1), 3)]
 
 
 DAYS = [date(2026, 1, 1) + timedelta(days=number) for number in range(4)]

@@ -3,99 +3,45 @@
 -- dollars are given to cost centres. Shares are stretches, from low to high, of a line that is
 -- 1000000000000 long. Where a stretch begins and ends is rounded down, so that all stretches of an
 -- amount add up to it. The stretches of money in proportion to money: a double estimates where each
--- ends, and decimals say whether that is too far.
-WITH rule AS (
+-- ends, and decimals say whether that is too far. Trino computes a query as often as it is named, in
+-- 150 stages at most: hence tables are read here where a view would do.
+WITH period AS (
     SELECT
-        coalesce(r.organization_id, l.organization_id, '') AS organization,
-        r.match_type,
-        coalesce(r.match_value, '') AS match_value,
-        r.cost_center,
-        r.line,
-        CAST(r.share * 1000000000000 AS bigint) AS units,
-        coalesce(r.valid_from, DATE '0001-01-01') AS first_day,
-        CASE WHEN r.valid_to < DATE '9999-12-30' THEN r.valid_to ELSE DATE '9999-12-30' END
-            AS last_day
-    FROM allocation_rules AS r
-    CROSS JOIN lake_organization AS l
-),
-boundary AS (
-    SELECT organization, match_type, match_value, first_day AS day
-    FROM rule
-    UNION
-    SELECT
-        organization,
+        organization_id,
         match_type,
         match_value,
-        CAST(date_add('day', 1, last_day) AS date) AS day
-    FROM rule
-),
-rule_of_period AS (
-    SELECT
-        b.organization,
-        b.match_type,
-        b.match_value,
-        b.day AS first_day,
-        b.next_day,
-        r.cost_center,
-        r.line,
-        r.units,
-        dense_rank() OVER (ORDER BY b.organization, b.match_type, b.match_value, b.day)
-            AS period_number,
-        CAST(sum(r.units) OVER by_line AS bigint) AS high,
-        min(r.line) OVER by_line AS first_line,
-        row_number() OVER by_line AS place,
-        count(*) OVER (PARTITION BY b.organization, b.match_type, b.match_value, b.day) AS places
-    FROM (
-        SELECT
-            *,
-            lead(day) OVER (
-                PARTITION BY organization, match_type, match_value
-                ORDER BY day
-            ) AS next_day
-        FROM boundary
-    ) AS b
-    INNER JOIN rule AS r
-        ON r.match_type = b.match_type
-        AND r.match_value = b.match_value
-        AND r.organization = b.organization
-        AND b.day BETWEEN r.first_day AND r.last_day
-    WINDOW by_line AS (
-            PARTITION BY b.organization, b.match_type, b.match_value, b.day ORDER BY r.line
-        )
-),
-period AS (
-    SELECT
-        nullif(organization, '') AS organization_id,
-        match_type,
-        match_value,
-        first_day,
-        next_day,
-        first_line,
-        period_number
-    FROM rule_of_period
-    WHERE place = 1
+        coalesce(valid_from, DATE '0001-01-01') AS first_day,
+        coalesce(valid_to, DATE '9999-12-31') AS last_day,
+        period
+    FROM allocation_rules
+    WHERE share_before = 0
 ),
 payer AS (
-    SELECT period_number, match_type AS method, line, cost_center, high - units AS low, high
-    FROM rule_of_period
-    UNION ALL
     SELECT
-        period_number,
-        'unallocated' AS method,
-        first_line AS line,
-        CAST(NULL AS varchar) AS cost_center,
-        high AS low,
-        1000000000000 AS high
-    FROM rule_of_period
-    WHERE place = places
-        AND high < 1000000000000
+        r.period,
+        r.line,
+        CASE WHEN p.kind = 'rule' THEN r.match_type ELSE 'unallocated' END AS method,
+        CASE WHEN p.kind = 'rule' THEN r.cost_center END AS cost_center,
+        CAST(
+            CASE WHEN p.kind = 'rule' THEN r.share_before ELSE r.share_sum END * 1000000000000
+            AS bigint
+        ) AS low,
+        CAST(
+            CASE WHEN p.kind = 'rule' THEN r.share_before + r.share ELSE 1 END * 1000000000000
+            AS bigint
+        ) AS high
+    FROM allocation_rules AS r
+    CROSS JOIN (VALUES 'rule', 'rest') AS p (kind)
+    WHERE p.kind = 'rule'
+        OR (r.share_before = 0 AND r.share_sum < 1)
 ),
 tagged AS (
     SELECT
-        d.date,
-        coalesce(w.organization_id, '') AS organization,
         w.id AS workspace_id,
-        min_by(p.period_number, p.first_line) AS period_number
+        p.first_day,
+        p.last_day,
+        p.organization_id,
+        min(p.period) AS period
     FROM (
         SELECT
             *,
@@ -111,30 +57,37 @@ tagged AS (
         FROM period
         WHERE match_type = 'workspace_tag'
     ) AS p
-    INNER JOIN workspaces_current AS w
-        ON coalesce(p.organization_id, w.organization_id, '') = coalesce(w.organization_id, '')
-        AND (
-            strpos(w.tags, concat('{', p.tag)) > 0
-            OR strpos(w.tags, concat(',', p.tag)) > 0
-        )
-    INNER JOIN (SELECT DISTINCT date FROM cost_report) AS d
-        ON d.date >= p.first_day
-        AND d.date < p.next_day
-    GROUP BY 1, 2, 3
+    INNER JOIN (
+        SELECT id, max_by(tags, date) AS tags
+        FROM workspaces
+        WHERE date > current_date - INTERVAL '31' DAY
+            AND date <= current_date
+        GROUP BY id
+    ) AS w
+        ON strpos(w.tags, concat('{', p.tag)) > 0
+        OR strpos(w.tags, concat(',', p.tag)) > 0
+    GROUP BY 1, 2, 3, 4
 ),
 actor_cost AS (
     SELECT
-        date,
-        coalesce(organization_id, '') AS organization,
-        workspace_id,
-        coalesce(api_key_id, '') AS api_key,
-        coalesce(model, '') AS model,
-        actor_id,
-        actor_name,
-        sum(cost_usd) AS cost_usd
-    FROM cost_by_actor
+        a.date,
+        coalesce(a.organization_id, l.organization_id, '') AS organization,
+        a.workspace_id,
+        coalesce(a.api_key_id, '') AS api_key,
+        coalesce(a.model, '') AS model,
+        coalesce(
+            a.actor_user_id,
+            a.actor_service_account_id,
+            a.actor_api_key_id,
+            a.actor_federated_subject,
+            a.actor_provider
+        ) AS actor_id,
+        coalesce(lower(a.actor_email_address), a.actor_name) AS actor_name,
+        sum(a.amount_usd) AS cost_usd
+    FROM analytics_cost AS a
+    CROSS JOIN lake_organization AS l
     GROUP BY 1, 2, 3, 4, 5, 6, 7
-    HAVING sum(cost_usd) > 0
+    HAVING sum(a.amount_usd) > 0
 ),
 actor_sum AS (
     SELECT
@@ -143,10 +96,10 @@ actor_sum AS (
         a.workspace_id,
         a.api_key,
         a.model,
-        coalesce(i.period_number, n.period_number, 0) AS period_number,
+        coalesce(i.period, n.period, 0) AS period,
         sum(sum(a.cost_usd)) OVER (
             PARTITION BY a.date, a.organization, a.workspace_id, a.api_key, a.model
-            ORDER BY coalesce(i.period_number, n.period_number, 0)
+            ORDER BY coalesce(i.period, n.period, 0)
         ) AS running_usd,
         sum(sum(a.cost_usd)) OVER (
             PARTITION BY a.date, a.organization, a.workspace_id, a.api_key, a.model
@@ -156,14 +109,12 @@ actor_sum AS (
         ON i.match_type = 'actor'
         AND i.match_value = a.actor_id
         AND coalesce(i.organization_id, a.organization) = a.organization
-        AND a.date >= i.first_day
-        AND a.date < i.next_day
+        AND a.date BETWEEN i.first_day AND i.last_day
     LEFT JOIN period AS n
         ON n.match_type = 'actor'
         AND n.match_value = a.actor_name
         AND coalesce(n.organization_id, a.organization) = a.organization
-        AND a.date >= n.first_day
-        AND a.date < n.next_day
+        AND a.date BETWEEN n.first_day AND n.last_day
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
 actor_end AS (
@@ -186,12 +137,12 @@ actor AS (
     SELECT
         *,
         coalesce(lag(high) OVER by_period, 0) AS low,
-        max(period_number) OVER (
+        max(period) OVER (
             PARTITION BY date, organization, workspace_id, api_key, model
-        ) AS greatest_period_number
+        ) AS greatest_period
     FROM actor_end
     WINDOW by_period AS (
-            PARTITION BY date, organization, workspace_id, api_key, model ORDER BY period_number
+            PARTITION BY date, organization, workspace_id, api_key, model ORDER BY period
         )
 ),
 charge AS (
@@ -213,12 +164,12 @@ portion AS (
     SELECT
         c.*,
         coalesce(
-            k.period_number,
-            nullif(a.period_number, 0),
-            w.period_number,
-            t.period_number,
-            d.period_number
-        ) AS period_number,
+            k.period,
+            nullif(a.period, 0),
+            w.period,
+            t.period,
+            d.period
+        ) AS period,
         CASE
             WHEN a.high IS NULL THEN c.cost_usd
             ELSE CAST(
@@ -231,8 +182,7 @@ portion AS (
         ON k.match_type = 'api_key_id'
         AND k.match_value = c.api_key_id
         AND coalesce(k.organization_id, c.organization) = c.organization
-        AND c.date >= k.first_day
-        AND c.date < k.next_day
+        AND c.date BETWEEN k.first_day AND k.last_day
         AND c.cost_usd IS NOT NULL
     LEFT JOIN actor AS a
         ON a.date = c.date
@@ -240,27 +190,25 @@ portion AS (
         AND a.workspace_id = c.workspace_id
         AND a.api_key = coalesce(c.api_key_id, '')
         AND a.model = coalesce(c.model, '')
-        AND a.greatest_period_number > 0
+        AND a.greatest_period > 0
         AND c.has_user
-        AND k.period_number IS NULL
+        AND k.period IS NULL
         AND c.cost_usd IS NOT NULL
     LEFT JOIN period AS w
         ON w.match_type = 'workspace_id'
         AND w.match_value = c.workspace_id
         AND coalesce(w.organization_id, c.organization) = c.organization
-        AND c.date >= w.first_day
-        AND c.date < w.next_day
+        AND c.date BETWEEN w.first_day AND w.last_day
         AND c.cost_usd IS NOT NULL
     LEFT JOIN tagged AS t
-        ON t.date = c.date
-        AND t.organization = c.organization
-        AND t.workspace_id = c.workspace_id
+        ON t.workspace_id = c.workspace_id
+        AND coalesce(t.organization_id, c.organization) = c.organization
+        AND c.date BETWEEN t.first_day AND t.last_day
         AND c.cost_usd IS NOT NULL
     LEFT JOIN period AS d
         ON d.match_type = 'default'
         AND coalesce(d.organization_id, c.organization) = c.organization
-        AND c.date >= d.first_day
-        AND c.date < d.next_day
+        AND c.date BETWEEN d.first_day AND d.last_day
         AND c.cost_usd IS NOT NULL
 ),
 paid AS (
@@ -276,20 +224,17 @@ paid AS (
         y.line AS rule_line,
         p.currency,
         CASE WHEN y.cost_center = '*' THEN date_trunc('month', p.date) END AS shared_month,
-        sum(
-            CASE
-                WHEN y.high IS NULL THEN p.portion_usd
-                ELSE CAST(
-                    (floor(p.portion_usd * y.high) - floor(p.portion_usd * y.low))
-                    * 0.000000000001 AS decimal(38, 12)
-                )
-            END
-        ) AS usd,
-        sum(CASE WHEN p.cost_usd IS NULL THEN p.cost END) AS other_cost
+        CASE
+            WHEN y.high IS NULL OR y.high - y.low = 1000000000000 THEN p.portion_usd
+            ELSE CAST(
+                (floor(p.portion_usd * y.high) - floor(p.portion_usd * y.low)) * 0.000000000001
+                AS decimal(38, 12)
+            )
+        END AS usd,
+        CASE WHEN p.cost_usd IS NULL THEN p.cost END AS other_cost
     FROM portion AS p
     LEFT JOIN payer AS y
-        ON y.period_number = p.period_number
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        ON y.period = p.period
 ),
 center_sum AS (
     SELECT
