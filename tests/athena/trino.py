@@ -205,11 +205,9 @@ class Trino:
                 "hive.metastore.glue.aws-access-key": self._access_key,
                 "hive.metastore.glue.aws-secret-key": self._secret_key,
                 "hive.partition-projection-enabled": "true",
-                "hive.non-managed-table-writes-enabled": "true",  # an external_location, as there
                 "hive.timestamp-precision": "MILLISECONDS",  # Athena's
                 # moto has no GetColumnStatisticsForPartition: Trino would ask eleven times.
                 "hive.table-statistics-enabled": "false",
-                "hive.collect-column-statistics-on-write": "false",
                 "fs.native-s3.enabled": "true",
                 "s3.region": REGION,
                 "s3.endpoint": self._aws_endpoint,
