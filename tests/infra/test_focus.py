@@ -121,6 +121,27 @@ def test_tokens_of_another_slice_do_not_count(dimension: str, lake: Lake) -> Non
     assert lake.focus("ConsumedQuantity") == [(2,)]
 
 
+def test_each_tier_and_window_has_its_own_tokens(lake: Lake) -> None:
+    for tier in ("standard", "batch"):
+        for number, window in enumerate(("0-200k", "200k-1M"), len(tier)):
+            lake.charge(1, service_tier=tier, context_window=window)
+            lake.use(number, service_tier=tier, context_window=window)
+    assert lake.focus("x_ServiceTier", "x_ContextWindow", "ConsumedQuantity") == [
+        ("batch", "0-200k", 5),
+        ("batch", "200k-1M", 6),
+        ("standard", "0-200k", 8),
+        ("standard", "200k-1M", 9),
+    ]
+
+
+def test_a_price_is_exact_to_its_last_digit(lake: Lake) -> None:
+    cost, tokens = Decimal("1234567.890123456789"), 7
+    lake.charge(cost)
+    lake.use(tokens)
+    [(price,)] = lake.focus("ListUnitPrice")
+    assert price == (cost * 1_000_000 / tokens).quantize(UNIT)
+
+
 def test_charges_of_a_slice_share_its_tokens_by_their_dollars(lake: Lake) -> None:
     lake.charge(1, description="global")
     lake.charge(2, description="us", inference_geo="us")
@@ -143,6 +164,14 @@ def test_a_charge_that_names_no_tier_has_the_tokens_of_the_tiers_that_no_other_n
     lake.use(100)
     lake.use(40, service_tier="flex")
     assert lake.focus("x_ServiceTier", "ConsumedQuantity") == [("standard", 100), (None, 40)]
+
+
+def test_shares_are_of_the_dollars_of_the_slice_that_has_the_tokens(lake: Lake) -> None:
+    for description in ("a", "b"):
+        lake.charge(1, description=description)
+    lake.charge(100, service_tier=None)
+    lake.use(10)
+    assert lake.focus("BilledCost", "ConsumedQuantity") == [(1, 5), (1, 5), (100, None)]
 
 
 def test_of_two_slices_the_tokens_are_those_of_the_one_that_names_the_tier(lake: Lake) -> None:
