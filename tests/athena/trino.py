@@ -208,13 +208,10 @@ class Trino:
                 "hive.timestamp-precision": "MILLISECONDS",  # Athena's
                 # moto has no GetColumnStatisticsForPartition: Trino would ask eleven times.
                 "hive.table-statistics-enabled": "false",
-<<<<<<< HEAD
                 # Hundreds of listings at once are more than the emulated S3 answers in time.
                 "hive.max-split-iterator-threads": "8",
                 "hive.split-loader-concurrency": "8",
                 "hive.collect-column-statistics-on-write": "false",
-=======
->>>>>>> 53bf190daba73351789693b661b059139e0f6f85
                 "fs.native-s3.enabled": "true",
                 "s3.region": REGION,
                 "s3.endpoint": self._aws_endpoint,
