@@ -51,6 +51,17 @@ def test_a_table_has_its_declared_columns(declared: Table, lake: StoredLake) -> 
     assert found.num_rows
 
 
+def test_null_is_null_beside_a_single_value(lake: StoredLake) -> None:
+    asked = "SELECT DISTINCT service_tier FROM cost_report WHERE service_tier IS NULL"
+    assert rows(asked, lake) == [(None,)]
+    nulls, filtered = rows(
+        "SELECT count(*) FILTER (service_tier IS NULL) FROM cost_report UNION ALL "
+        "SELECT count(*) FROM cost_report WHERE service_tier IS NULL",
+        lake,
+    )
+    assert nulls == filtered != (0,)
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=lambda each: each.name)
 def test_a_view_has_rows(view: Any, lake: StoredLake) -> None:
     found = table(f"SELECT * FROM {view.name}", lake)
