@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
-from anthropic_lake.cli.allocation_file import COLUMNS
+from anthropic_lake.cli.allocation_file import COLUMNS, read_rules
 from anthropic_lake.cli.main import main
+from anthropic_lake.lake.allocation import put_rules
 from anthropic_lake.lake.layout import object_key
 from anthropic_lake.lake.local import LocalLake
 from anthropic_lake.lake.objects import ANYTHING, put_rows
@@ -137,11 +138,13 @@ def test_new_rules_stand_in_the_place_of_all_old_ones(own_lake: Path, tmp_path: 
     done("load", written(tmp_path, "workspace_id,w1,A", "default,,B"), "--lake", own_lake)
     done("load", written(tmp_path, "workspace_id,w2,C"), "--lake", own_lake)
     assert centers(own_lake) == {"C": 15, None: 90}
-    done("load", written(tmp_path), "--lake", own_lake)
-    assert centers(own_lake) == {None: 105}
-    assert [path.name for path in own_lake.glob("asset=allocation_rules/**/*.parquet")] == [
-        "allocation_rules.parquet"
-    ]
+    assert len(list(own_lake.glob("asset=allocation_rules/**/*.parquet"))) == 1
+
+
+def test_a_file_without_rules_takes_them_all_away(own_lake: Path, tmp_path: Path) -> None:
+    put_rules(LocalLake(own_lake), read_rules(DEMO_RULES), None)
+    screen = done("load", written(tmp_path), "--lake", own_lake)
+    assert screen == "loaded 0 rules\n0.0 % of the cost of the last 30 days has a cost centre\n"
 
 
 def test_a_bad_file_is_refused_with_its_lines_and_the_old_rules_stay(

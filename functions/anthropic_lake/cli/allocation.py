@@ -128,6 +128,8 @@ def suggest_command(lake: str, output: Path | None) -> None:
     The lines have the form of the file that `load` takes. Fill in cost_center, delete the lines
     that you do not want, and add the rest to your file.
     """
+    if output and output.exists():  # perhaps it is the file of rules
+        raise SettingsError(f"{output} is there already: name another file")
     rows = _ask(_SUGGESTED, lake)
     with _opened(output) as file:
         lines = csv.writer(file, lineterminator="\n")
@@ -172,7 +174,7 @@ def _opened(output: Path | None) -> "Iterator[TextIO]":
     """Open a new file, or the screen.
 
     Raises:
-        SettingsError: The file is there already, perhaps with rules, or cannot be written.
+        SettingsError: The file cannot be written.
     """
     if output is None:
         yield sys.stdout
@@ -180,8 +182,6 @@ def _opened(output: Path | None) -> "Iterator[TextIO]":
     try:
         with output.open("x", encoding="utf-8", newline="") as file:
             yield file
-    except FileExistsError:
-        raise SettingsError(f"{output} is there already: name another file") from None
     except OSError as error:
         raise SettingsError(f"cannot write {output}: {error.strerror}") from error
 
