@@ -181,6 +181,7 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
         "HISTORY_START": "2025-01-01",
         "LOOKBACK_DAYS": str(asset.lookback_days),
         "SETTLE_HOURS": "2",
+        **({"MONTHLY_BUDGET_USD": "0"} if asset.tells_spend else {}),
     }
     usage = {
         "USAGE_BUCKET_WIDTH": "1d",
