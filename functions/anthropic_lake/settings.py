@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ class Settings:
         state_prefix: Start of the names of the SSM parameters; None: the lake's own, or a default.
         history_start: First day of the lake, UTC; None: nobody said.
         lookback_days: How many past days each run reads again; None: the asset's own number.
+        has_budget: Whether the spend of the month is watched, so that each run has to know it.
         settle: How long after its end a day becomes complete.
         uses_pseudonyms: Whether pseudonyms stand in the lake for people.
         requests_per_minute: Budget of requests to the Admin API, for all that run at once.
@@ -48,6 +50,7 @@ class Settings:
     state_prefix: str | None
     history_start: date | None
     lookback_days: int | None
+    has_budget: bool
     settle: timedelta
     uses_pseudonyms: bool
     requests_per_minute: int
@@ -93,6 +96,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         state_prefix=reader.value("STATE_PREFIX", None, _state_prefix),
         history_start=reader.value("HISTORY_START", None, parse_day),
         lookback_days=reader.value("LOOKBACK_DAYS", None, _whole_number(0, 3650)),
+        has_budget=reader.value("MONTHLY_BUDGET_USD", False, _is_budget),
         settle=timedelta(hours=reader.value("SETTLE_HOURS", 2, _whole_number(0, 240))),
         uses_pseudonyms=reader.value("PEOPLE", False, _uses_pseudonyms),
         requests_per_minute=reader.value("REQUESTS_PER_MINUTE", 60, _whole_number(1, 10**9)),
@@ -168,6 +172,13 @@ def _uses_pseudonyms(text: str) -> bool:
     if text not in ("plain", "pseudonym"):
         raise ValueError(f"{text!r} is neither plain nor pseudonym")
     return text == "pseudonym"
+
+
+def _is_budget(text: str) -> bool:
+    """Return whether an amount in US dollars is more than none."""
+    if not re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        raise ValueError(f"{text!r} is not an amount such as 5000, nor 0 for no budget")
+    return Decimal(text) > 0
 
 
 def _mebibytes(text: str) -> int:

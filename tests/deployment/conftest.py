@@ -140,14 +140,15 @@ class Deployed:
         return sorted(mine, key=lambda row: row["started_at"])
 
     def parameters(self) -> dict[str, str]:
-        """Return the stack's SSM parameters, by the names below the stack's."""
+        """Return the stack's SSM parameters, by the names below its prefix."""
+        prefix = self.stack.outputs["StatePrefix"]
         pages = (
             self.aws.client("ssm")
             .get_paginator("get_parameters_by_path")
-            .paginate(Path=f"/{self.stack.name}", Recursive=True)
+            .paginate(Path=prefix, Recursive=True)
         )
         found = [parameter for page in pages for parameter in page["Parameters"]]
-        return {each["Name"].removeprefix(f"/{self.stack.name}/"): each["Value"] for each in found}
+        return {each["Name"].removeprefix(f"{prefix}/"): each["Value"] for each in found}
 
     def watermarks(self, name: str = "last_synced_date") -> dict[str, str]:
         """Return the last day, or another watermark, by asset."""

@@ -110,20 +110,80 @@ def test_an_interval_of_a_snapshot_is_refused(deployed: Deployed) -> None:
     assert "users" in execution["cause"]
 
 
+THREE_DAYS = {"interval_start": str(END), "interval_end": str(END + timedelta(days=3))}
+
+
+class Configured:
+    """A function with another configuration for a while.
+
+    Args:
+        deployed: The stack.
+        name: The function's name.
+    """
+
+    def __init__(self, deployed: Deployed, name: str) -> None:
+        self._client, self._name = deployed.aws.client("lambda"), name
+        found = self._client.get_function_configuration(FunctionName=name)
+        self._before = {key: found[key] for key in ("Handler", "Timeout")}
+
+    def set(self, **configuration: Any) -> None:
+        self._client.update_function_configuration(FunctionName=self._name, **configuration)
+
+    def __enter__(self) -> Configured:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.set(**self._before)
+
+
 def test_a_month_that_takes_longer_than_a_function_may_run(
     deployed: Deployed, admin_api: AdminApiServer
 ) -> None:
     admin_api.clear()
-    function = deployed.stack.functions["cost_report"]
-    functions = deployed.aws.client("lambda")
-    functions.update_function_configuration(FunctionName=function.name, Timeout=50)
-    interval = {"interval_start": str(END), "interval_end": str(END + timedelta(days=3))}
-    try:
-        execution = execute(deployed, {"assets": ["cost_report"], **interval})
-    finally:
-        functions.update_function_configuration(
-            FunctionName=function.name, Timeout=function.timeout
-        )
+    with Configured(deployed, deployed.stack.functions["cost_report"].name) as cost:
+        cost.set(Timeout=50)
+        execution = execute(deployed, {"assets": ["cost_report"], **THREE_DAYS})
     assert execution["status"] == "SUCCEEDED"
     starts = [request.query["starting_at"][0][:10] for request in admin_api.requests]
     assert starts == [str(END + timedelta(days=number)) for number in range(3)]
+
+
+def test_a_rest_that_cannot_be_found_fails_its_item_alone(
+    deployed: Deployed, admin_api_faults: list[Fault], admin_api: AdminApiServer
+) -> None:
+    items = Configured(deployed, deployed.stack.names()["BackfillItemsFunction"])
+    cost = Configured(deployed, deployed.stack.functions["cost_report"].name)
+
+    def broken_meanwhile(page: Any) -> Any:
+        items.set(Handler="anthropic_lake.absent.handler")
+        return page
+
+    admin_api_faults.append(
+        Fault(asks_for("cost_report", END), kind="replace", replace=broken_meanwhile)
+    )
+    with items, cost:
+        cost.set(Timeout=50)
+        execution = execute(deployed, {"assets": ASSETS, **THREE_DAYS})
+    assert execution["error"] == "ItemsFailed"
+    [item] = json.loads(execution["cause"])["items"]
+    assert item.items() >= {"asset": "cost_report", **THREE_DAYS}.items()
+
+    admin_api.clear()
+    again = execute(deployed, json.loads(execution["cause"]))
+    assert again["status"] == "SUCCEEDED"
+    assert {request.path for request in admin_api.requests} == {"/v1/organizations/cost_report"}
+
+
+def test_an_item_that_ends_without_a_word_is_missed(deployed: Deployed) -> None:
+    with Configured(deployed, deployed.stack.functions["usage_report"].name) as usage:
+        usage.set(Handler="operator.contains")  # answers, but with no summary of a run
+        execution = execute(deployed, {"assets": ASSETS, **THREE_DAYS})
+    assert execution["error"] == "ItemsLost"
+    items = json.loads(execution["cause"])["items"]
+    assert items == [{"asset": asset, **THREE_DAYS} for asset in ASSETS]
+
+    again = execute(deployed, json.loads(execution["cause"]))
+    assert again["status"] == "SUCCEEDED"
+    report = json.loads(again["output"])
+    assert [item["asset"] for item in report["succeeded"]] == ASSETS
+    assert report["failed"] == {"items": []}

@@ -60,7 +60,8 @@ def everything(aws: EmbeddedAws) -> dict[str, str]:
         "AlarmEmail": "finance@example.com",
         "DataPrefix": "lake/anthropic",
         "GlueDatabaseName": "ai_spend",
-        "HistoryStart": str(TODAY - timedelta(days=31)),  # the whole month, for its spend
+        "CostLookbackDays": "0",  # the whole month is read all the same, for its spend
+        "HistoryStart": str(HISTORY_START),
         "KmsKeyArn": aws.client("kms").create_key()["KeyMetadata"]["Arn"],
         "MonthlyBudgetUsd": "5000",
         "People": "pseudonym",

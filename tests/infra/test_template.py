@@ -65,10 +65,10 @@ def translated() -> Json:
 class Stack:
     """The template's resources and outputs as CloudFormation would see them."""
 
-    def __init__(self, name: str = "lake", **parameters: str) -> None:
+    def __init__(self, name: str = "lake", partition: str = "aws", **parameters: str) -> None:
         values = {
             "AWS::AccountId": ACCOUNT,
-            "AWS::Partition": "aws",
+            "AWS::Partition": partition,
             "AWS::Region": REGION,
             "AWS::StackName": name,
             "AWS::URLSuffix": "amazonaws.com",
@@ -181,6 +181,7 @@ def test_a_function_is_told_what_it_uses(asset: Asset, stack: Stack) -> None:
         "HISTORY_START": "2025-01-01",
         "LOOKBACK_DAYS": str(asset.lookback_days),
         "SETTLE_HOURS": "2",
+        **({"MONTHLY_BUDGET_USD": "0"} if asset.tells_spend else {}),
     }
     usage = {
         "USAGE_BUCKET_WIDTH": "1d",
@@ -521,7 +522,7 @@ def test_snowflake_is_told_of_changed_tables(full: Stack) -> None:
 
 
 def test_no_watermark_is_in_the_stack(stack: Stack) -> None:
-    assert stack.of_type("AWS::SSM::Parameter").keys() == {"DataLocation"}
+    assert stack.of_type("AWS::SSM::Parameter").keys() == {"DataLocation", "StatePrefix"}
 
 
 # --- the catalog
@@ -724,6 +725,82 @@ def test_the_backfill_knows_its_functions(stack: Stack) -> None:
     assert set(may["StartFunctions"]["Resource"]) == {"<BackfillItemsFunction.Arn>", *dated}
     arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine['StateMachineName']}"
     assert may["StartItems"]["Resource"] == arn
+
+
+def test_a_task_of_the_backfill_is_tried_again_and_stops_no_other() -> None:
+    split, mapped = BACKFILL["States"]["Split"], BACKFILL["States"]["Items"]
+    tasks = [
+        state for state in mapped["ItemProcessor"]["States"].values() if state["Type"] == "Task"
+    ]
+    for task in [split, *tasks]:
+        hopeless, other = task["Retry"]
+        assert "SettingsError" in hopeless["ErrorEquals"]
+        assert hopeless["MaxAttempts"] == 0
+        assert other["ErrorEquals"] == ["States.ALL"]
+        assert other["MaxAttempts"] >= 5
+    for state in [mapped, *tasks]:
+        [caught] = state["Catch"]
+        assert caught["ErrorEquals"] == ["States.ALL"]
+    assert mapped["ToleratedFailurePercentage"] == 100
+
+
+@pytest.mark.parametrize(
+    ("partition", "console"),
+    [
+        ("aws", ".console.aws.amazon.com/"),
+        ("aws-cn", ".console.amazonaws.cn/"),
+        ("aws-us-gov", ".console.amazonaws-us-gov.com/"),
+    ],
+)
+def test_names_are_those_of_the_partition(partition: str, console: str) -> None:
+    stack = Stack(partition=partition)
+    resources = {name: stack[name] for name in stack.resources}
+    definition = json.dumps(BACKFILL)
+    for name, value in stack["Backfill"]["DefinitionSubstitutions"].items():
+        definition = definition.replace(f"${{{name}}}", value)
+    text = json.dumps([resources, stack.outputs]) + definition
+    assert set(re.findall(r"\barn:(aws[a-z-]*)", text)) == {partition}
+    assert definition.count(f"arn:{partition}:states:::lambda:invoke") == 3
+    assert console in stack.outputs["WorkgroupConsole"]
+    assert console in stack.outputs["DashboardConsole"]
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("anthropic-lake", "/anthropic-lake"),
+        ("lake-of-aws", "/lake-of-aws"),
+        ("my-ssm", "/my-ssm"),
+        ("aws-lake", "/lake/aws-lake"),
+        ("AWSlake", "/lake/AWSlake"),
+        ("Aws", "/lake/Aws"),
+        ("ssm", "/lake/ssm"),
+        ("SsmAws", "/lake/SsmAws"),
+        ("SSM-lake", "/lake/SSM-lake"),
+    ],
+)
+def test_parameters_have_names_that_ssm_takes(name: str, prefix: str) -> None:
+    stack = Stack(name)
+    parameters = stack.of_type("AWS::SSM::Parameter")
+    assert {parameter["Name"] for parameter in parameters.values()} == {
+        f"{prefix}/state_prefix",
+        f"{prefix}/data_location",
+    }
+    variables = stack["UsersFunction"]["Environment"]["Variables"]
+    assert variables["STATE_PREFIX"] == stack.outputs["StatePrefix"] == prefix
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{prefix}"
+    granted = {
+        resource
+        for statement in statements(stack, "UsersRole").values()
+        if "ssm:GetParameter" in statement["Action"]
+        for resource in (
+            statement["Resource"]
+            if isinstance(statement["Resource"], list)
+            else [statement["Resource"]]
+        )
+    }
+    names = ("lake_id", "*/last_synced_date", "users/last_synced_date", "users/first_synced_date")
+    assert granted == {f"{arn}/{name}" for name in names}
 
 
 def test_a_backfill_command_is_at_hand(stack: Stack) -> None:

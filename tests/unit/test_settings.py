@@ -24,6 +24,7 @@ def test_absent_and_blank_settings_are_the_documented_defaults(
     assert settings.base_url == "https://api.anthropic.com"
     assert settings.history_start is None
     assert settings.lookback_days is None
+    assert settings.has_budget is False
     assert settings.settle == timedelta(hours=2)
     assert settings.requests_per_minute == 60
     assert settings.backfill_concurrency == 2
@@ -74,6 +75,13 @@ def test_people_are_named_or_have_pseudonyms(people: str, *, expected: bool) -> 
     assert read_settings({"PEOPLE": people}).uses_pseudonyms is expected
 
 
+@pytest.mark.parametrize(
+    ("budget", "expected"), [("0", False), ("0.00", False), ("5000", True), ("0.5", True)]
+)
+def test_a_budget_is_an_amount(budget: str, *, expected: bool) -> None:
+    assert read_settings({"MONTHLY_BUDGET_USD": budget}).has_budget is expected
+
+
 def test_all_problems_are_in_one_message() -> None:
     message = problem(
         HISTORY_START="yesterday",
@@ -107,6 +115,9 @@ def test_all_problems_are_in_one_message() -> None:
         ("HISTORY_START", "2026-1-1"),
         ("HISTORY_START", "2026-W01-1"),
         ("LOOKBACK_DAYS", "1.5"),
+        ("MONTHLY_BUDGET_USD", "-1"),
+        ("MONTHLY_BUDGET_USD", "1e3"),
+        ("MONTHLY_BUDGET_USD", "\u0663"),
         ("LOOKBACK_DAYS", "99999999999"),
         ("SETTLE_HOURS", "-1"),
         ("SETTLE_HOURS", "99999999999999"),

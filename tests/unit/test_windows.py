@@ -117,6 +117,46 @@ def test_no_lookback_reads_only_what_is_new() -> None:
     assert window.start == date(2026, 11, 22)
 
 
+@pytest.mark.parametrize(
+    ("now", "history", "start", "lookback_days", "expected"),
+    [
+        # a short lookback
+        ("2026-11-22T06:00", ("2025-01-01", "2026-11-21"), "2025-01-01", 0, "2026-11-01"),
+        ("2026-11-01T00:30", ("2025-01-01", "2026-10-30"), "2025-01-01", 0, "2026-10-31"),
+        ("2026-12-01T06:00", ("2025-01-01", "2026-11-30"), "2025-01-01", 0, "2026-12-01"),
+        # a long one, and new days
+        ("2026-11-22T06:00", ("2025-01-01", "2026-11-21"), "2025-01-01", 30, "2026-10-23"),
+        ("2026-11-22T06:00", ("2025-01-01", "2026-03-01"), "2025-01-01", 3, "2026-03-02"),
+        # a history that begins in the month, or would do so
+        ("2026-11-22T06:00", ("2026-11-15", "2026-11-21"), "2026-11-15", 30, "2026-11-01"),
+        ("2026-11-22T06:00", ("2026-11-15", "2026-11-21"), None, 3, "2026-11-01"),
+        ("2026-11-22T06:00", (None, None), "2026-11-15", 3, "2026-11-01"),
+        ("2026-11-22T06:00", (None, None), "2026-09-15", 3, "2026-09-15"),
+        ("2026-11-22T06:00", (None, None), None, 3, "2025-01-01"),
+        # a watermark ahead of the clock
+        ("2026-11-22T06:00", ("2025-01-01", "2027-01-01"), "2025-01-01", 0, "2026-11-01"),
+    ],
+)
+def test_a_run_that_watches_the_spend_reads_the_whole_month(
+    now: str,
+    history: tuple[str | None, str | None],
+    start: str | None,
+    lookback_days: int,
+    expected: str,
+) -> None:
+    rules = WindowRules(day(start), lookback_days, SETTLE, whole_month=True)
+    window = due_window(COST, History(*map(day, history)), at(now), rules)
+    assert (str(window.start), window.not_read) == (expected, None)
+
+
+def test_the_whole_month_is_read_beside_older_days_that_are_not() -> None:
+    history = History(date(2026, 11, 15), date(2026, 11, 21))
+    rules = WindowRules(date(2026, 1, 1), 3, SETTLE, whole_month=True)
+    window = due_window(COST, history, at("2026-11-22T06:00"), rules)
+    assert window.start == date(2026, 11, 1)
+    assert window.not_read == (date(2026, 1, 1), date(2026, 11, 1))
+
+
 def test_a_snapshot_reads_the_intended_day_only() -> None:
     now = at("2026-11-22T06:00")
     history = History(date(2026, 1, 1), date(2026, 1, 1))

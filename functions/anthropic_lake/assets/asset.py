@@ -178,6 +178,12 @@ class Asset:
         return _DAYS_A_PAGE[self.time_buckets.width]
 
     @property
+    def tells_spend(self) -> bool:
+        """Whether it says what a day cost: of what everybody has, one asset does."""
+        columns = {column.name for table in self.tables for column in table.all_columns}
+        return self.kind.dated and not self.offered_to_some and "amount_usd" in columns
+
+    @property
     def names_people(self) -> bool:
         """Whether a column of its tables names people."""
         return any(table.personal_columns for table in self.tables)

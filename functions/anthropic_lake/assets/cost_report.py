@@ -22,7 +22,10 @@ COST_REPORT = Asset(
         "Reads the cost of the days that are new or may have changed.",
         schedule_minute=33,
         memory_mb=1024,
-        environment={"LOOKBACK_DAYS": "CostLookbackDays"},
+        environment={
+            "LOOKBACK_DAYS": "CostLookbackDays",
+            "MONTHLY_BUDGET_USD": "MonthlyBudgetUsd",
+        },
     ),
     tables=(
         Table(

@@ -160,6 +160,7 @@ class Extractor:
             self.settings.history_start,
             asset.lookback_days if lookback is None else lookback,
             self.settings.settle,
+            whole_month=self.settings.has_budget and asset.tells_spend,
         )
         window = due_window(asset, history, now, rules)
         if history.last is None or not costs_by_day(asset):

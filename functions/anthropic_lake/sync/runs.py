@@ -110,11 +110,25 @@ class Run:
         self.error_type = self.error_message = None
 
     def month_to_date_usd(self, today: date) -> Decimal | None:
-        """Return the month's spend so far; None if the run did not read all its complete days."""
+        """Return the month's spend so far; None if the run did not read all days before today.
+
+        Days that the report does not have yet are no reason: what came is the spend so far.
+        """
         days = [today.replace(day=day) for day in range(1, today.day + 1)]
-        if not all(day in self.spend_usd for day in days[:-1]) or not self.spend_usd:
+        read_all = all(day in self.spend_usd for day in days[:-1])
+        if not self.spend_usd or not (read_all or self._read_what_there_is(days[0], today)):
             return None
         return sum((self.spend_usd.get(day, Decimal(0)) for day in days), Decimal(0))
+
+    def _read_what_there_is(self, start: date, end: date) -> bool:
+        """Return whether the run asked for the days of an interval, and all that came are there."""
+        return (
+            self.status == "succeeded"
+            and self.interval_start is not None
+            and self.interval_end is not None
+            and self.interval_start <= start
+            and self.interval_end >= end
+        )
 
     def failed(self, error: BaseException) -> None:
         """Set the status `failed` and the error."""

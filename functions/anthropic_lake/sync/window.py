@@ -41,11 +41,18 @@ class WindowRules:
         history_start: First day of a new lake; None: nobody said.
         lookback_days: How many days before today are read again.
         settle: How long after its end a day becomes complete.
+        whole_month: Whether every run reads the month so far, however short the lookback is, and
+            also where the history would begin within it.
     """
 
     history_start: date | None
     lookback_days: int
     settle: timedelta
+    whole_month: bool = False
+
+    def latest_start(self, today: date) -> date:
+        """Return the last day on which a run may begin to read."""
+        return today.replace(day=1) if self.whole_month else today
 
 
 @dataclass(frozen=True)
@@ -103,15 +110,16 @@ def due_window(asset: Asset, history: History, now: datetime, rules: WindowRules
     _refuse_history_start(asset, history, rules.history_start, today)
     window = Window(today, tomorrow, today, (now - rules.settle).date(), advances=True)
     if history.last is None:
-        return _first_window(asset, window, rules.history_start)
+        return _first_window(asset, window, rules)
     next_day = history.last + ONE_DAY
     earliest = _earliest(asset, today)
     if earliest > next_day:
         lost = f"the days {next_day} to {earliest - ONE_DAY} are lost: {_depth(asset)}"
         return replace(window, start=earliest, warnings=(lost,))
-    first = history.first or next_day
+    latest = rules.latest_start(today)
+    first = min(history.first or next_day, latest)
     lookback = min(next_day, today - timedelta(days=rules.lookback_days))
-    start = min(today, max(first, earliest, lookback))
+    start = min(latest, max(first, earliest, lookback))
     wanted = max(rules.history_start or first, earliest)
     if wanted >= first:
         return replace(window, start=start)
@@ -120,9 +128,9 @@ def due_window(asset: Asset, history: History, now: datetime, rules: WindowRules
     return replace(window, start=start, not_read=(wanted, first))
 
 
-def _first_window(asset: Asset, window: Window, wanted: date | None) -> Window:
+def _first_window(asset: Asset, window: Window, rules: WindowRules) -> Window:
     """Return the window of a lake that has nothing of an asset."""
-    start = wanted or min(DEFAULT_HISTORY_START, window.today)
+    start = min(rules.history_start or DEFAULT_HISTORY_START, rules.latest_start(window.today))
     earliest = _earliest(asset, window.today)
     if start >= earliest:
         return replace(window, start=start)

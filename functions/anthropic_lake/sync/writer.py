@@ -84,8 +84,6 @@ class DayWriter:
         self._asset = job.asset
         self._rows: dict[date, int] = {}
         self._changed: set[date] = set()
-        # Everybody has the cost report: one figure of the month's spend is enough.
-        self._tells_spend = job.asset.kind.dated and not job.asset.offered_to_some
         self._metadata = {"anthropic_version": ANTHROPIC_VERSION}
         if job.asset.time_buckets:
             self._metadata["grouped_by"] = job.asset.time_buckets.grouped_by
@@ -123,7 +121,7 @@ class DayWriter:
             written.append(
                 write_day(self._job.lake, table, day.date, rows, self._metadata, standing=standing)
             )
-            if self._tells_spend and "amount_usd" in rows.column_names:
+            if self._asset.tells_spend and "amount_usd" in rows.column_names:
                 self._job.run.spend_usd[day.date] = _sum(rows["amount_usd"])
         self._count(day, written)
         return Read(self._entry(day, look.asked_at, written), was_put=written[0].was_put)
