@@ -737,213 +737,222 @@ CREATE OR REPLACE VIEW cost_by_api_key
 AS
   WITH charge AS (
     SELECT
-      r.date,
-      COALESCE(r.organization_id, l.organization_id, '') AS "ORGANIZATION",
-      COALESCE(r.workspace_id, '') AS workspace,
-      r.model,
-      r.cost_type,
-      r.token_type,
-      r.service_tier,
-      r.context_window,
-      r.currency,
-      SUM(r.amount_usd) AS cost_usd,
-      CAST(SUM(r.amount_cents) * 0.01 AS DECIMAL(38, 12)) AS cost
-    FROM cost_report AS r
-    CROSS JOIN lake_organization AS l
-    GROUP BY
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8,
-      9
+      date,
+      "ORGANIZATION",
+      workspace,
+      model,
+      cost_type,
+      token_type,
+      service_tier,
+      context_window,
+      currency,
+      is_usd,
+      cost,
+      CAST(RANK() OVER (
+        PARTITION BY date
+        ORDER BY "ORGANIZATION", workspace, model, cost_type, token_type, currency
+      ) AS INT) AS line,
+      CAST(RANK() OVER (
+        PARTITION BY date
+        ORDER BY "ORGANIZATION", workspace, model, service_tier, context_window
+      ) AS INT) AS slice,
+      RANK() OVER (
+        PARTITION BY date
+        ORDER BY "ORGANIZATION", workspace, model, cost_type, token_type, currency
+      ) = ROW_NUMBER() OVER (
+        PARTITION BY date
+        ORDER BY "ORGANIZATION", workspace, model, cost_type, token_type, currency
+      ) AS names_line,
+      RANK() OVER (
+        PARTITION BY date
+        ORDER BY "ORGANIZATION", workspace, model, service_tier, context_window
+      ) = ROW_NUMBER() OVER (
+        PARTITION BY date
+        ORDER BY "ORGANIZATION", workspace, model, service_tier, context_window
+      ) AS names_slice
+    FROM (
+      SELECT
+        r.date,
+        COALESCE(r.organization_id, l.organization_id, '') AS "ORGANIZATION",
+        COALESCE(r.workspace_id, '') AS workspace,
+        r.model,
+        r.cost_type,
+        r.token_type,
+        r.service_tier,
+        r.context_window,
+        r.currency,
+        NOT SUM(r.amount_usd) IS NULL AS is_usd,
+        COALESCE(SUM(r.amount_usd), CAST(SUM(r.amount_cents) * 0.01 AS DECIMAL(38, 12))) AS cost
+      FROM cost_report AS r
+      CROSS JOIN lake_organization AS l
+      GROUP BY
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9
+    ) AS summed
+  ), counted_charge AS (
+    SELECT
+      date,
+      line,
+      slice,
+      token_type,
+      is_usd,
+      cost,
+      context_window IS NULL AS in_any_window,
+      service_tier IS NULL
+      OR COUNT(CASE WHEN service_tier IS NULL AND is_usd THEN 1 END) OVER (PARTITION BY date, line, context_window) = 0 AS is_counted
+    FROM charge
   ), key_usage AS (
     SELECT
-      r.date,
-      COALESCE(r.organization_id, l.organization_id, '') AS "ORGANIZATION",
-      COALESCE(r.workspace_id, '') AS workspace,
-      r.model,
-      r.service_tier,
-      r.context_window,
+      s.date,
+      s.slice,
       COALESCE(r.api_key_id, '') AS api_key,
-      t.token_type,
-      CAST(SUM(
-        CASE t.token_type
-          WHEN 'uncached_input_tokens'
-          THEN r.uncached_input_tokens
-          WHEN 'cache_read_input_tokens'
-          THEN r.cache_read_input_tokens
-          WHEN 'cache_creation.ephemeral_5m_input_tokens'
-          THEN r.cache_creation_ephemeral_5m_input_tokens
-          WHEN 'cache_creation.ephemeral_1h_input_tokens'
-          THEN r.cache_creation_ephemeral_1h_input_tokens
-          ELSE r.output_tokens
-        END
-      ) AS BIGINT) AS tokens
-    FROM usage_report AS r
-    CROSS JOIN lake_organization AS l
-    CROSS JOIN (VALUES
-      ('uncached_input_tokens'),
-      ('cache_read_input_tokens'),
-      ('cache_creation.ephemeral_5m_input_tokens'),
-      ('cache_creation.ephemeral_1h_input_tokens'),
-      ('output_tokens')) AS t(token_type)
-    WHERE
-      r.grouped_by LIKE '%api_key_id%'
-      AND r.grouped_by LIKE '%workspace_id%'
-      AND r.grouped_by LIKE '%model%'
+      CAST(SUM(r.uncached_input_tokens) AS BIGINT) AS uncached_input,
+      CAST(SUM(r.cache_read_input_tokens) AS BIGINT) AS cache_read,
+      CAST(SUM(r.cache_creation_ephemeral_5m_input_tokens) AS BIGINT) AS cache_creation_5m,
+      CAST(SUM(r.cache_creation_ephemeral_1h_input_tokens) AS BIGINT) AS cache_creation_1h,
+      CAST(SUM(r.output_tokens) AS BIGINT) AS output
+    FROM (
+      SELECT
+        u.*,
+        COALESCE(u.organization_id, l.organization_id, '') AS "ORGANIZATION"
+      FROM usage_report AS u
+      CROSS JOIN lake_organization AS l
+      WHERE
+        u.grouped_by LIKE '%api_key_id%'
+        AND u.grouped_by LIKE '%workspace_id%'
+        AND u.grouped_by LIKE '%model%'
+    ) AS r
+    JOIN charge AS s
+      ON s.date = r.date
+      AND s."ORGANIZATION" = r."ORGANIZATION"
+      AND s.workspace = COALESCE(r.workspace_id, '')
+      AND s.model = r.model
+      AND (
+        s.service_tier IS NULL OR s.service_tier = r.service_tier
+      )
+      AND (
+        s.context_window IS NULL OR s.context_window = r.context_window
+      )
+      AND s.names_slice
     GROUP BY
       1,
       2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8
-  ), slice AS (
+      3
+  ), slice_usage AS (
+    SELECT
+      *,
+      CAST(SUM(uncached_input) OVER (PARTITION BY date, slice) AS BIGINT) AS slice_uncached_input,
+      CAST(SUM(cache_read) OVER (PARTITION BY date, slice) AS BIGINT) AS slice_cache_read,
+      CAST(SUM(cache_creation_5m) OVER (PARTITION BY date, slice) AS BIGINT) AS slice_cache_creation_5m,
+      CAST(SUM(cache_creation_1h) OVER (PARTITION BY date, slice) AS BIGINT) AS slice_cache_creation_1h,
+      CAST(SUM(output) OVER (PARTITION BY date, slice) AS BIGINT) AS slice_output
+    FROM key_usage
+  ), matched AS (
     SELECT
       c.date,
-      c."ORGANIZATION",
-      c.workspace,
-      c.model,
-      c.cost_type,
-      c.token_type,
-      c.service_tier,
-      c.context_window,
-      c.currency,
+      c.line,
+      c.slice,
+      c.in_any_window,
+      c.is_counted,
+      c.cost,
       u.api_key,
-      MAX(c.cost_usd) AS cost_usd,
-      MAX(c.cost) AS cost,
-      CAST(SUM(u.tokens) AS BIGINT) AS tokens
-    FROM charge AS c
-    LEFT JOIN key_usage AS u
+      CASE c.token_type
+        WHEN 'uncached_input_tokens'
+        THEN u.uncached_input
+        WHEN 'cache_read_input_tokens'
+        THEN u.cache_read
+        WHEN 'cache_creation.ephemeral_5m_input_tokens'
+        THEN u.cache_creation_5m
+        WHEN 'cache_creation.ephemeral_1h_input_tokens'
+        THEN u.cache_creation_1h
+        WHEN 'output_tokens'
+        THEN u.output
+      END AS tokens,
+      CASE c.token_type
+        WHEN 'uncached_input_tokens'
+        THEN u.slice_uncached_input
+        WHEN 'cache_read_input_tokens'
+        THEN u.slice_cache_read
+        WHEN 'cache_creation.ephemeral_5m_input_tokens'
+        THEN u.slice_cache_creation_5m
+        WHEN 'cache_creation.ephemeral_1h_input_tokens'
+        THEN u.slice_cache_creation_1h
+        WHEN 'output_tokens'
+        THEN u.slice_output
+      END AS slice_tokens
+    FROM counted_charge AS c
+    LEFT JOIN slice_usage AS u
       ON u.date = c.date
-      AND u."ORGANIZATION" = c."ORGANIZATION"
-      AND u.workspace = c.workspace
-      AND u.model = c.model
-      AND u.token_type = c.token_type
-      AND (
-        c.service_tier IS NULL OR u.service_tier = c.service_tier
-      )
-      AND (
-        c.context_window IS NULL OR u.context_window = c.context_window
-      )
-      AND u.tokens > 0
-      AND NOT c.cost_usd IS NULL
-    GROUP BY
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8,
-      9,
-      10
-  ), ranked AS (
-    SELECT
-      *,
-      CAST(SUM(tokens) OVER (
-        PARTITION BY date, "ORGANIZATION", workspace, model, cost_type, token_type, service_tier, context_window, currency
-      ) AS BIGINT) AS slice_tokens,
-      ROW_NUMBER() OVER (
-        PARTITION BY date, "ORGANIZATION", workspace, model, cost_type, token_type, service_tier, context_window, currency
-        ORDER BY tokens DESC NULLS LAST, api_key
-      ) AS place
-    FROM slice
-  ), estimated AS (
-    SELECT
-      *,
-      CAST(CAST(cost_usd AS DOUBLE) * CAST(tokens AS DOUBLE) / CAST(slice_tokens AS DOUBLE) AS DECIMAL(38, 12)) AS estimate_usd
-    FROM ranked
+      AND u.slice = c.slice
+      AND c.is_usd
+      AND CASE c.token_type
+        WHEN 'uncached_input_tokens'
+        THEN u.uncached_input
+        WHEN 'cache_read_input_tokens'
+        THEN u.cache_read
+        WHEN 'cache_creation.ephemeral_5m_input_tokens'
+        THEN u.cache_creation_5m
+        WHEN 'cache_creation.ephemeral_1h_input_tokens'
+        THEN u.cache_creation_1h
+        WHEN 'output_tokens'
+        THEN u.output
+      END > 0
   ), divided AS (
     SELECT
       *,
-      estimate_usd + CAST(CAST(FLOOR(
+      estimate + CAST(CAST(FLOOR(
         CAST((
-          cost_usd * tokens - estimate_usd * slice_tokens
+          cost * tokens - estimate * slice_tokens
         ) * 1000000000000 AS DOUBLE) / CAST(slice_tokens AS DOUBLE)
-      ) AS BIGINT) * 0.000000000001 AS DECIMAL(38, 12)) AS share_usd
-    FROM estimated
-  ), allocated AS (
+      ) AS BIGINT) * 0.000000000001 AS DECIMAL(38, 12)) AS share
+    FROM (
+      SELECT
+        *,
+        CAST(CAST(cost AS DOUBLE) * CAST(tokens AS DOUBLE) / CAST(slice_tokens AS DOUBLE) AS DECIMAL(38, 12)) AS estimate
+      FROM matched
+    ) AS estimated
+  ), ranked AS (
     SELECT
       *,
-      CASE
-        WHEN place = 1
-        THEN cost_usd - COALESCE(
-          SUM(CASE WHEN place > 1 THEN share_usd END) OVER (
-            PARTITION BY date, "ORGANIZATION", workspace, model, cost_type, token_type, service_tier, context_window, currency
-          ),
-          0
-        )
-        ELSE share_usd
-      END AS key_cost_usd
+      cost - SUM(share) OVER (PARTITION BY date, line, slice) AS remainder,
+      ROW_NUMBER() OVER (PARTITION BY date, line, slice ORDER BY tokens DESC NULLS LAST, api_key) AS place
     FROM divided
-  ), per_window AS (
-    SELECT
-      date,
-      "ORGANIZATION",
-      workspace,
-      api_key,
-      model,
-      cost_type,
-      token_type,
-      context_window,
-      currency,
-      GREATEST(
-        COALESCE(MAX(CASE WHEN service_tier IS NULL THEN tokens END), 0),
-        COALESCE(SUM(CASE WHEN NOT service_tier IS NULL THEN tokens END), 0)
-      ) AS tokens,
-      SUM(key_cost_usd) AS cost_usd,
-      SUM(CASE WHEN api_key IS NULL THEN cost ELSE key_cost_usd END) AS cost
-    FROM allocated
-    GROUP BY
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8,
-      9
   ), per_key AS (
     SELECT
       date,
-      "ORGANIZATION",
-      workspace,
+      line,
       api_key,
-      model,
-      cost_type,
-      token_type,
-      currency,
       CAST(GREATEST(
-        COALESCE(MAX(CASE WHEN context_window IS NULL THEN tokens END), 0),
-        COALESCE(SUM(CASE WHEN NOT context_window IS NULL THEN tokens END), 0)
+        COALESCE(SUM(CASE WHEN is_counted AND in_any_window THEN tokens END), 0),
+        COALESCE(SUM(CASE WHEN is_counted AND NOT in_any_window THEN tokens END), 0)
       ) AS BIGINT) AS tokens,
-      SUM(cost_usd) AS cost_usd,
-      SUM(cost) AS cost
-    FROM per_window
+      SUM(
+        CASE
+          WHEN api_key IS NULL
+          THEN cost
+          WHEN place = 1
+          THEN share + remainder
+          ELSE share
+        END
+      ) AS cost
+    FROM ranked
     GROUP BY
       1,
       2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8
+      3
   )
   SELECT
     c.date,
-    NULLIF(c."ORGANIZATION", '') AS organization_id,
-    COALESCE(w.workspace_id, NULLIF(c.workspace, '')) AS workspace_id,
-    COALESCE(w.workspace_name, NULLIF(c.workspace, ''), 'Default') AS workspace_name,
+    NULLIF(n."ORGANIZATION", '') AS organization_id,
+    COALESCE(w.workspace_id, NULLIF(n.workspace, '')) AS workspace_id,
+    COALESCE(w.workspace_name, NULLIF(n.workspace, ''), 'Default') AS workspace_name,
     NULLIF(c.api_key, '') AS api_key_id,
     CASE
       WHEN NOT c.api_key IS NULL
@@ -951,22 +960,24 @@ AS
     END AS api_key_name,
     k.created_by_id AS key_owner_id,
     LOWER(u.email) AS key_owner_email,
-    c.model,
-    c.cost_type,
-    c.token_type,
+    n.model,
+    n.cost_type,
+    n.token_type,
     CASE WHEN NOT c.api_key IS NULL THEN c.tokens END AS tokens,
-    c.cost_usd,
+    CASE WHEN n.is_usd THEN c.cost END AS cost_usd,
     CASE WHEN NOT c.api_key IS NULL THEN 'tokens' ELSE 'unallocated' END AS method,
-    c.currency,
+    n.currency,
     c.cost
   FROM per_key AS c
+  JOIN charge AS n
+    ON n.date = c.date AND n.line = c.line AND n.names_line
   LEFT JOIN workspace_names AS w
-    ON COALESCE(w.organization_id, '') = c."ORGANIZATION"
-    AND COALESCE(w.reported_workspace_id, '') = c.workspace
+    ON COALESCE(w.organization_id, '') = n."ORGANIZATION"
+    AND COALESCE(w.reported_workspace_id, '') = n.workspace
   LEFT JOIN api_keys_current AS k
-    ON COALESCE(k.organization_id, '') = c."ORGANIZATION" AND k.id = c.api_key
+    ON COALESCE(k.organization_id, '') = n."ORGANIZATION" AND k.id = c.api_key
   LEFT JOIN users_current AS u
-    ON COALESCE(u.organization_id, '') = c."ORGANIZATION" AND u.id = k.created_by_id;
+    ON COALESCE(u.organization_id, '') = n."ORGANIZATION" AND u.id = k.created_by_id;
 
 CREATE OR REPLACE VIEW cost_daily
   COMMENT = 'What did each day cost in US dollars, by workspace, model, cost type and token type?'
@@ -1561,7 +1572,7 @@ AS
     UNION ALL
     SELECT
       a.date,
-      COALESCE(a.organization_id, l.organization_id),
+      a.organization_id,
       CASE
         WHEN NOT n.workspace_id IS NULL OR NOT r.workspace_id IS NULL
         THEN a.workspace_id
@@ -1571,11 +1582,25 @@ AS
       a.list_amount_usd,
       NULL,
       NULL
-    FROM analytics_cost AS a
-    CROSS JOIN lake_organization AS l
+    FROM (
+      SELECT
+        r.date,
+        COALESCE(r.organization_id, l.organization_id) AS organization_id,
+        r.workspace_id,
+        SUM(r.amount_usd) AS amount_usd,
+        SUM(r.list_amount_usd) AS list_amount_usd
+      FROM analytics_cost AS r
+      CROSS JOIN lake_organization AS l
+      WHERE
+        NOT r.amount_usd IS NULL
+      GROUP BY
+        1,
+        2,
+        3
+    ) AS a
     LEFT JOIN workspace_names AS n
       ON n.reported_workspace_id IS NULL
-      AND COALESCE(n.organization_id, '') = COALESCE(a.organization_id, l.organization_id, '')
+      AND COALESCE(n.organization_id, '') = COALESCE(a.organization_id, '')
     LEFT JOIN (
       SELECT DISTINCT
         date,
