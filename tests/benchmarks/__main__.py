@@ -17,6 +17,7 @@ PROGRAMS = (
     "spread",
     "coverage",
     "insight",
+    "views",
     "cold_start",
     "memory",
     "bill",

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -314,6 +315,13 @@ def test_several_statements_give_the_result_of_the_last(lake: StoredLake) -> Non
 
 def test_a_statement_without_a_result_gives_nothing(lake: StoredLake) -> None:
     assert table("-- nothing to do", lake).num_columns == 0
+
+
+def test_a_query_may_hold_little_memory_before_it_spills(lake: StoredLake) -> None:
+    sql = "SELECT current_setting('memory_limit'), current_setting('threads')"
+    [(limit, threads)] = rows(sql, lake)
+    with duckdb.connect(config={"memory_limit": f"{200 * threads}MB"}) as session:
+        assert session.execute("SELECT current_setting('memory_limit')").fetchone() == (limit,)
 
 
 def test_tables_may_be_joined_by_the_columns_they_share(lake: StoredLake) -> None:

@@ -25,6 +25,7 @@ from anthropic_lake.schema.types import TIMESTAMP
 _TABLES_AND_VIEWS: tuple[Table | View, ...] = (*TABLES, *VIEWS)
 _ROWS_PER_BATCH = 10_000
 _INTERRUPT_SECONDS = 0.5
+_MEMORY_MB_PER_THREAD = 200
 _TRINO_TYPES = {
     "HUGEINT": "BIGINT",  # DuckDB's sum of integers
     "INTEGER": "BIGINT",
@@ -149,6 +150,7 @@ def _translated_errors() -> Iterator[None]:
 def _answer(session: duckdb.DuckDBPyConnection, question: _Question) -> pa.RecordBatchReader | None:
     """Run a statement; return its result, None where it has none."""
     question.lake.check_exists()
+    _limit_memory(session)
     session.execute("SET TimeZone = 'UTC'")
     session.execute("SET python_enable_replacements = false")  # a name is never a Python variable
     if question.today:
@@ -161,6 +163,12 @@ def _answer(session: duckdb.DuckDBPyConnection, question: _Question) -> pa.Recor
         else:
             _open_table(session, relation, question.lake)
     return _reader(session.sql(question.sql))
+
+
+def _limit_memory(session: duckdb.DuckDBPyConnection) -> None:
+    """Let a session spill to the disk soon: by default it would first fill 80 % of the memory."""
+    [threads] = session.execute("SELECT current_setting('threads')").fetchone() or [1]
+    session.execute(f"SET memory_limit = '{threads * _MEMORY_MB_PER_THREAD}MB'")
 
 
 def _reader(result: duckdb.DuckDBPyRelation | None) -> pa.RecordBatchReader | None:

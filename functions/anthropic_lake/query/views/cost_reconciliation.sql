@@ -19,7 +19,7 @@ WITH figure AS (
     UNION ALL
     SELECT
         a.date,
-        coalesce(a.organization_id, l.organization_id),
+        a.organization_id,
         CASE
             WHEN n.workspace_id IS NOT NULL OR r.workspace_id IS NOT NULL THEN a.workspace_id
         END,
@@ -28,11 +28,21 @@ WITH figure AS (
         a.list_amount_usd,
         NULL,
         NULL
-    FROM analytics_cost AS a
-    CROSS JOIN lake_organization AS l
+    FROM (
+        SELECT
+            r.date,
+            coalesce(r.organization_id, l.organization_id) AS organization_id,
+            r.workspace_id,
+            sum(r.amount_usd) AS amount_usd,
+            sum(r.list_amount_usd) AS list_amount_usd
+        FROM analytics_cost AS r
+        CROSS JOIN lake_organization AS l
+        WHERE r.amount_usd IS NOT NULL
+        GROUP BY 1, 2, 3
+    ) AS a
     LEFT JOIN workspace_names AS n
         ON n.reported_workspace_id IS NULL
-        AND coalesce(n.organization_id, '') = coalesce(a.organization_id, l.organization_id, '')
+        AND coalesce(n.organization_id, '') = coalesce(a.organization_id, '')
     LEFT JOIN (SELECT DISTINCT date, workspace_id FROM cost_report) AS r
         ON r.date = a.date
         AND r.workspace_id = a.workspace_id
