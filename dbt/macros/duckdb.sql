@@ -2238,7 +2238,7 @@ WITH figure AS (
   UNION ALL
   SELECT
     a.date,
-    COALESCE(a.organization_id, l.organization_id),
+    a.organization_id,
     CASE
       WHEN NOT n.workspace_id IS NULL OR NOT r.workspace_id IS NULL
       THEN a.workspace_id
@@ -2248,11 +2248,25 @@ WITH figure AS (
     a.list_amount_usd,
     NULL,
     NULL
-  FROM {{ lake }}.analytics_cost AS a
-  CROSS JOIN {{ lake }}.lake_organization AS l
+  FROM (
+    SELECT
+      r.date,
+      COALESCE(r.organization_id, l.organization_id) AS organization_id,
+      r.workspace_id,
+      SUM(r.amount_usd) AS amount_usd,
+      SUM(r.list_amount_usd) AS list_amount_usd
+    FROM {{ lake }}.analytics_cost AS r
+    CROSS JOIN {{ lake }}.lake_organization AS l
+    WHERE
+      NOT r.amount_usd IS NULL
+    GROUP BY
+      1,
+      2,
+      3
+  ) AS a
   LEFT JOIN {{ lake }}.workspace_names AS n
     ON n.reported_workspace_id IS NULL
-    AND COALESCE(n.organization_id, '') = COALESCE(a.organization_id, l.organization_id, '')
+    AND COALESCE(n.organization_id, '') = COALESCE(a.organization_id, '')
   LEFT JOIN (
     SELECT DISTINCT
       date,
