@@ -445,6 +445,11 @@ def test_snowflake_reads_the_tables_of_this_lake(full: Stack) -> None:
     assert full.outputs["SnowflakeRoleArn"].endswith(f":role/{role['RoleName']}")
 
 
+@pytest.mark.parametrize(("daily", "task"), [("0", "3"), ("3", "6"), ("20", "23"), ("23", "2")])
+def test_snowflakes_tasks_run_when_the_daily_runs_have_ended(daily: str, task: str) -> None:
+    assert Stack(DailyHour=daily).outputs["SnowflakeTaskHour"] == task
+
+
 def test_snowflake_needs_both_halves_of_the_handshake() -> None:
     with pytest.raises(Exception, match="SnowflakeExternalId"):
         Stack(SnowflakeUserArn=EVERYTHING["SnowflakeUserArn"])
