@@ -546,5 +546,5 @@ AS
 ALTER TASK anthropic_lake.lake.refresh_daily RESUME;
 
 -- Give the column notification_channel (the same for all) back to the stack as its parameter
--- SnowflakeQueueArn and deploy it again; from then on the tables refresh themselves.
+-- SnowflakeQueueArn (make parameters SET="Name=value") and deploy it again; from then on the tables refresh themselves.
 SHOW EXTERNAL TABLES IN SCHEMA anthropic_lake.lake;
