@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast bench test-athena soak fuzz layer sbom check check-code check-template format lock clean
+.PHONY: help setup demo test test-fast bench test-athena soak fuzz layer sbom parameters check check-code check-template format lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ setup: .venv/.installed  ## Make the development environment .venv
 demo: setup  ## Run all assets against a simulated API and an embedded AWS, then query the lake
 	$(BIN)/python -m tests.demo
 
-test: setup $(if $(ALL),.venv-dbt/.installed .venv-fakesnow/.installed .venv-focus/.installed)  ## Run the tests; ARGS="-k word" for some of them, CI=true for the slow ones too
+test: setup $(if $(ALL),.venv-dbt/.installed .venv-fakesnow/.installed .venv-focus/.installed .venv-sam/.installed)  ## Run the tests; ARGS="-k word" for some of them, CI=true for the slow ones too
 	$(BIN)/pytest $(BY_FILE) -m "not athena$(if $(ALL),, and not slow)" $(ARGS)
 
 test-fast: setup  ## Run the tests that need neither server nor process: what one runs while editing
@@ -54,6 +54,9 @@ sbom: setup  ## List what a function is made of: CycloneDX, build/sbom.json
 	mkdir -p build
 	$(BIN)/cyclonedx-py requirements requirements/function.txt --output-reproducible \
 		--output-format JSON --output-file build/sbom.json
+
+parameters: .venv-sam/.installed  ## Set parameters for this and every later deploy: SET="Name=value ...", CONFIG_ENV=name
+	.venv-sam/bin/python -m infra.parameters --config-env $(or $(CONFIG_ENV),default) $(SET)
 
 bench: setup  ## Measure against ingestr and the floor; ARGS="peer --only cost" for a part
 	$(BIN)/python -m tests.benchmarks $(ARGS)

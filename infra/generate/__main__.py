@@ -41,6 +41,7 @@ GENERATED: Mapping[str, Mapping[str, Callable[[Catalog], str]]] = {
         "native_tables": snowflake.native_tables,
         "load": snowflake.load,
     },
+    "infra/snowflake/07_check.sql": {"check": snowflake.check},
     "dbt/models/sources.yml": {"tables": dbt.tables, "views": dbt.views},
     "dbt/macros/duckdb.sql": {"tables": dbt.duckdb_tables, "views": dbt.duckdb_views},
     "README.md": {"tables": docs.table_list},

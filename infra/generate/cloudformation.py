@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 from anthropic_lake.assets import Asset
 from anthropic_lake.lake.allocation import ALLOCATION_RULES, RULES_DAY
@@ -85,7 +86,7 @@ def expiring_objects(_: Catalog) -> str:
 
 def notified_objects(_: Catalog) -> str:
     """Return the filter of the objects that Snowflake is notified of: those of all tables."""
-    return fill("notified_objects.yaml", tables=table_prefix())
+    return fill("notified_objects.yaml", tables=quote(table_prefix()))
 
 
 def snowflake_objects(_: Catalog) -> str:

@@ -24,6 +24,9 @@ update using values view when whenever where with
 RESERVED = frozenset(_RESERVED.split())
 """Words that Snowflake takes for something else than a name (its page on reserved keywords)."""
 
+ZONES = ("Pacific/Pago_Pago", "Pacific/Kiritimati")
+"""The session time zones farthest from UTC, to the west and to the east."""
+
 
 def stage(_: Catalog) -> str:
     """Return the stage over the lake, and a query that shows that Snowflake may read it."""
@@ -43,12 +46,24 @@ def native_tables(catalog: Catalog) -> str:
 
 def load(_: Catalog) -> str:
     """Return the statements of the procedure that load the objects of some days of a table."""
-    return fill("load.sql", table=table_prefix("' || name || '"), day=f"/{DAY_PREFIX}")
+    return fill("load.sql", table=table_prefix("' || name || '"), day=DAY_PREFIX)
 
 
 def views(catalog: Catalog) -> str:
     """Return the views, dependencies first."""
     return "\n\n".join(map(_view, catalog.views))
+
+
+def check(catalog: Catalog) -> str:
+    """Return the statements that fail if a row is not on its day of UTC, in any session."""
+    timed = [
+        identifier(table.name)
+        for table in catalog.tables
+        if "starting_at" in {column.name for column in table.all_columns}
+    ]
+    selects = [fill("checked_table.sql", name=name) for name in timed]
+    tables = "\nUNION ALL\n".join(selects)
+    return "\n\n".join(fill("check.sql", zone=zone, tables=tables) for zone in ZONES)
 
 
 def identifier(name: str) -> str:

@@ -11,7 +11,7 @@ CREATE STORAGE INTEGRATION IF NOT EXISTS anthropic_lake
   STORAGE_AWS_ROLE_ARN = '<% role_arn %>'
   STORAGE_ALLOWED_LOCATIONS = ('<% data_location %>');
 
--- Give these two back to the stack and deploy it again:
+-- Give these two back to the stack (make parameters SET="Name=value") and deploy it again:
 --   STORAGE_AWS_IAM_USER_ARN -> parameter SnowflakeUserArn
 --   STORAGE_AWS_EXTERNAL_ID  -> parameter SnowflakeExternalId
 -- Never replace the integration afterwards (OR REPLACE): its external id would be another.

@@ -3,6 +3,8 @@
 -- The files hold instants in UTC. The columns are TIMESTAMP_NTZ and show UTC, as Athena does,
 -- whatever the session's time zone is. `date` comes from the name of the object, never from the
 -- file, and prunes: a query of one day reads one object.
+--
+-- <% task_hour %> is the stack's output SnowflakeTaskHour.
 
 USE SCHEMA anthropic_lake.lake;
 
@@ -509,6 +511,43 @@ CREATE OR REPLACE EXTERNAL TABLE allocation_rules (
   COMMENT = 'One rule of the chargeback: which cost centre pays for what. It has several rows if others of its match begin or end meanwhile. All stand in one partition.';
 -- /generated:external_tables
 
+-- Compares the lists of objects of all tables with the bucket. A notification that got lost is made
+-- up for, and so is an object that a scan skipped.
+CREATE OR REPLACE PROCEDURE anthropic_lake.lake.refresh()
+  RETURNS VARCHAR
+  LANGUAGE SQL
+  COMMENT = 'Refreshes all external tables from the data bucket.'
+  EXECUTE AS CALLER
+AS
+$$
+DECLARE
+  tables CURSOR FOR
+    SELECT table_name AS name
+    FROM anthropic_lake.information_schema.external_tables
+    WHERE table_schema = 'LAKE';
+  number INTEGER DEFAULT 0;
+  statement VARCHAR;
+BEGIN
+  FOR one IN tables DO
+    statement := 'ALTER EXTERNAL TABLE anthropic_lake.lake."' || one.name || '" REFRESH';
+    EXECUTE IMMEDIATE :statement;
+    number := number + 1;
+  END FOR;
+  RETURN 'refreshed ' || number || ' tables';
+END;
+$$;
+
+-- Every day, when the daily runs have ended. Serverless; it needs EXECUTE MANAGED TASK, or name a
+-- warehouse instead (WAREHOUSE = ...).
+CREATE OR REPLACE TASK anthropic_lake.lake.refresh_daily
+  SCHEDULE = 'USING CRON 0 <% task_hour %> * * * UTC'
+  USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = 'XSMALL'
+  COMMENT = 'Refreshes all external tables from the data bucket.'
+AS
+  CALL anthropic_lake.lake.refresh();
+
+ALTER TASK anthropic_lake.lake.refresh_daily RESUME;
+
 -- Give the column notification_channel (the same for all) back to the stack as its parameter
--- SnowflakeQueueArn and deploy it again; from then on the tables refresh themselves.
+-- SnowflakeQueueArn (make parameters SET="Name=value") and deploy it again; from then on the tables refresh themselves.
 SHOW EXTERNAL TABLES IN SCHEMA anthropic_lake.lake;

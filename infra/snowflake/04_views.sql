@@ -1,10 +1,12 @@
 -- 4. The views: the same as in Athena, written once in functions/anthropic_lake/query/views.
 --
 -- Run it in the schema whose tables the views are to read: after `USE SCHEMA anthropic_lake.lake`
--- for the external tables, after `USE SCHEMA anthropic_lake.loaded` for the native ones.
+-- for the external tables, after `USE SCHEMA anthropic_lake.loaded` for the native ones. Run again,
+-- it replaces the views, and who could read them still can.
 
 -- generated:views by `python -m infra.generate` from functions/anthropic_lake/query/views
 CREATE OR REPLACE VIEW lake_organization
+  COPY GRANTS
   COMMENT = 'Which organization is the lake''s? One row; null where the ledger knows none, or several.'
 AS
   SELECT
@@ -16,6 +18,7 @@ AS
     AND DAY(date) = 1;
 
 CREATE OR REPLACE VIEW coverage
+  COPY GRANTS
   COMMENT = 'Which days of each asset are final, open or missing, and which run read each of them last?'
 AS
   SELECT
@@ -65,6 +68,7 @@ AS
     ON r.asset = d.asset AND r.day = d.date;
 
 CREATE OR REPLACE VIEW api_keys_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of api_keys say?'
 AS
   SELECT
@@ -140,6 +144,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW invites_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of invites say?'
 AS
   SELECT
@@ -205,6 +210,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW organization_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of organization say?'
 AS
   SELECT
@@ -258,6 +264,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW rate_limits_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of rate_limits say?'
 AS
   SELECT
@@ -327,6 +334,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW spend_limits_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of spend_limits say?'
 AS
   SELECT
@@ -400,6 +408,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW users_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of users say?'
 AS
   SELECT
@@ -459,6 +468,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW workspace_members_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of workspace_members say?'
 AS
   SELECT
@@ -514,6 +524,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW workspaces_current
+  COPY GRANTS
   COMMENT = 'What does the latest snapshot of workspaces say?'
 AS
   SELECT
@@ -587,6 +598,7 @@ AS
     copy_number = 1;
 
 CREATE OR REPLACE VIEW api_key_name_owners
+  COPY GRANTS
   COMMENT = 'Whose are the API keys of a name? Only names whose keys one user alone has created.'
 AS
   SELECT
@@ -604,6 +616,7 @@ AS
     COUNT(DISTINCT COALESCE(k.created_by_id, k.id)) = 1;
 
 CREATE OR REPLACE VIEW workspace_names
+  COPY GRANTS
   COMMENT = 'What is each workspace called? Also by the null that reports give for the default workspace.'
 AS
   SELECT
@@ -622,6 +635,7 @@ AS
     2;
 
 CREATE OR REPLACE VIEW claude_code_daily
+  COPY GRANTS
   COMMENT = 'What did each person do with Claude Code each day, and what did it cost (estimated)?'
 AS
   SELECT
@@ -669,6 +683,7 @@ AS
     c.customer_type;
 
 CREATE OR REPLACE VIEW claude_code_daily_by_model
+  COPY GRANTS
   COMMENT = 'Which models did each person use with Claude Code each day: tokens and estimated cost?'
 AS
   SELECT
@@ -707,6 +722,7 @@ AS
     5;
 
 CREATE OR REPLACE VIEW cost_by_actor
+  COPY GRANTS
   COMMENT = 'What did each person, API key and service account cost each day, as the vendor attributes it?'
 AS
   SELECT
@@ -773,6 +789,7 @@ AS
     AND COALESCE(w.organization_id, '') = COALESCE(a.organization_id, '');
 
 CREATE OR REPLACE VIEW cost_by_api_key
+  COPY GRANTS
   COMMENT = 'What did each API key cost each day, the cost of its workspace and model being split by tokens?'
 AS
   WITH charge AS (
@@ -1020,6 +1037,7 @@ AS
     ON COALESCE(u.organization_id, '') = n."ORGANIZATION" AND u.id = k.created_by_id;
 
 CREATE OR REPLACE VIEW cost_daily
+  COPY GRANTS
   COMMENT = 'What did each day cost in US dollars, by workspace, model, cost type and token type?'
 AS
   SELECT
@@ -1061,6 +1079,7 @@ AS
     9;
 
 CREATE OR REPLACE VIEW focus_cost_and_usage
+  COPY GRANTS
   COMMENT = 'What does the cost look like in the FinOps Foundation''s FOCUS 1.2 (Cost and Usage)?'
 AS
   WITH charge AS (
@@ -1329,6 +1348,7 @@ AS
     ON t.id = w.workspace_id AND COALESCE(t.organization_id, '') = c."ORGANIZATION";
 
 CREATE OR REPLACE VIEW usage_hourly
+  COPY GRANTS
   COMMENT = 'How many tokens were used in each hour, by workspace, API key, model and the other dimensions?'
 AS
   SELECT
@@ -1412,6 +1432,7 @@ AS
     AND k.id = u.api_key_id;
 
 CREATE OR REPLACE VIEW cost_allocation
+  COPY GRANTS
   COMMENT = 'Which cost centre pays for what each day, by the rules of the chargeback?'
 AS
   WITH period AS (
@@ -1723,6 +1744,7 @@ AS
   ) AS shares;
 
 CREATE OR REPLACE VIEW cost_anomalies
+  COPY GRANTS
   COMMENT = 'Which days of an organization, a workspace or a model cost unusually much, and what drove them?'
 AS
   WITH calendar AS (
@@ -1908,6 +1930,7 @@ AS
     NOT kind IS NULL;
 
 CREATE OR REPLACE VIEW cost_forecast
+  COPY GRANTS
   COMMENT = 'What will the month cost, for the organization and each workspace, and between which bounds?'
 AS
   WITH calendar AS (
@@ -2122,6 +2145,7 @@ AS
   FROM forecasts;
 
 CREATE OR REPLACE VIEW cost_reconciliation
+  COPY GRANTS
   COMMENT = 'Do the cost report and the cost by person agree on each day and workspace, and if not, why?'
 AS
   WITH figure AS (
@@ -2284,6 +2308,7 @@ AS
     AND COALESCE(w.organization_id, '') = COALESCE(c.organization_id, '');
 
 CREATE OR REPLACE VIEW usage_daily
+  COPY GRANTS
   COMMENT = 'How many tokens were used each day, by workspace, API key, model and the other dimensions?'
 AS
   SELECT

@@ -1,6 +1,6 @@
 -- 5. Native tables: copies of the objects, for speed, time travel or streams.
 --
--- The other way beside 3; have one or both. An object of the lake is overwritten when its day is
+-- The other way beside 3; have one or both. <% task_hour %> is the stack's output SnowflakeTaskHour. An object of the lake is overwritten when its day is
 -- restated, and COPY INTO would then append the new rows to the old ones. So days are never
 -- appended: `reload` deletes them and loads them again, in one transaction.
 
@@ -470,7 +470,7 @@ BEGIN
     -- generated:load by `python -m infra.generate` from functions/anthropic_lake/lake/layout.py
     statement := 'COPY INTO anthropic_lake.loaded.' || name
       || ' FROM @anthropic_lake.lake.objects/asset=' || name || '/'
-      || ' PATTERN = ''.*/date=(' || days || ')/.*[.]parquet'''
+      || ' PATTERN = ''.*date=(' || days || ')/[^/]+[.]parquet'''
       || ' FILE_FORMAT = (FORMAT_NAME = ''anthropic_lake.lake.parquet_file'')'
       || ' MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE'
       || ' INCLUDE_METADATA = (object_key = METADATA$FILENAME)'
@@ -493,15 +493,15 @@ END;
 $$;
 
 -- Once: all history, a year at most at a time.
--- CALL anthropic_lake.loaded.reload('2026-01-01', CURRENT_DATE + 1);
+-- CALL anthropic_lake.loaded.reload('2026-01-01'::DATE, CURRENT_DATE + 1);
 
 -- After `anthropic-lake allocation load`: the rules of the chargeback, which stand in one partition.
--- CALL anthropic_lake.loaded.reload('2023-01-01', '2023-01-02');
+-- CALL anthropic_lake.loaded.reload('2023-01-01'::DATE, '2023-01-02'::DATE);
 
--- Every morning: all days that a scheduled run reads again (30), and more. Serverless; it
--- needs EXECUTE MANAGED TASK, or name a warehouse instead (WAREHOUSE = ...).
+-- Every day, when the daily runs have ended: all days that a scheduled run reads again (30), and
+-- more. Serverless; it needs EXECUTE MANAGED TASK, or name a warehouse instead (WAREHOUSE = ...).
 CREATE OR REPLACE TASK anthropic_lake.loaded.reload_daily
-  SCHEDULE = 'USING CRON 0 6 * * * UTC'
+  SCHEDULE = 'USING CRON 0 <% task_hour %> * * * UTC'
   USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = 'XSMALL'
   TIMEZONE = 'UTC'
   COMMENT = 'Loads the last 35 days of all tables again, and those before in the same month.'

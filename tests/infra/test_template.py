@@ -7,9 +7,11 @@ import itertools
 import json
 import re
 from collections import Counter
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
@@ -18,6 +20,7 @@ import yaml
 
 from anthropic_lake.assets import ASSETS, Asset
 from anthropic_lake.lake.allocation import ALLOCATION_RULES
+from anthropic_lake.lake.layout import MANIFEST, object_key, table_prefix
 from anthropic_lake.lake.ledger import SYNC_DAYS
 from anthropic_lake.query.catalog import CATALOG, TABLES, VIEWS, View
 from anthropic_lake.schema.table import Table
@@ -443,6 +446,11 @@ def test_snowflake_reads_the_tables_of_this_lake(full: Stack) -> None:
     assert full.outputs["SnowflakeRoleArn"].endswith(f":role/{role['RoleName']}")
 
 
+@pytest.mark.parametrize(("daily", "task"), [("0", "3"), ("3", "6"), ("20", "23"), ("23", "2")])
+def test_snowflakes_tasks_run_when_the_daily_runs_have_ended(daily: str, task: str) -> None:
+    assert Stack(DailyHour=daily).outputs["SnowflakeTaskHour"] == task
+
+
 def test_snowflake_needs_both_halves_of_the_handshake() -> None:
     with pytest.raises(Exception, match="SnowflakeExternalId"):
         Stack(SnowflakeUserArn=EVERYTHING["SnowflakeUserArn"])
@@ -513,12 +521,19 @@ def test_the_created_secret_is_empty(stack: Stack) -> None:
     assert not {"SecretString", "GenerateSecretString", "Name"} & stack["AdminKeySecret"].keys()
 
 
-def test_snowflake_is_told_of_changed_tables(full: Stack) -> None:
-    [config] = full["DataBucket"]["NotificationConfiguration"]["QueueConfigurations"]
+@pytest.mark.parametrize("prefix", ["", "lake/anthropic", "team=ai/env=prod_1.0-a"])
+def test_snowflake_is_told_of_changed_tables_and_of_nothing_else(prefix: str) -> None:
+    """S3 compares the filter with percent-encoded keys."""
+    stack = Stack(**EVERYTHING | {"DataPrefix": prefix})
+    [config] = stack["DataBucket"]["NotificationConfiguration"]["QueueConfigurations"]
     assert config["Queue"] == EVERYTHING["SnowflakeQueueArn"]
-    assert config["Filter"]["S3Key"]["Rules"] == [
-        {"Name": "prefix", "Value": "lake/anthropic/asset="}
-    ]
+    [rule] = config["Filter"]["S3Key"]["Rules"]
+    assert rule["Name"] == "prefix"
+    below = f"{prefix}/" if prefix else ""
+    table, manifest = object_key("users", date(2026, 11, 24)), MANIFEST
+    assert quote(below + table).startswith(rule["Value"])
+    assert not quote(below + manifest).startswith(rule["Value"])
+    assert quote(f"{below}{table_prefix()}") == rule["Value"]
 
 
 def test_no_watermark_is_in_the_stack(stack: Stack) -> None:

@@ -25,6 +25,10 @@ from tests.snowflake.scripts import kind, reload_statements, statements
 
 BUCKET, PREFIX = "snowflake-lake", "lake/anthropic"
 NOT_EXECUTED = (
+    "ALTER FILE FORMAT",
+    "ALTER SESSION SET TIMEZONE",
+    "ALTER SESSION UNSET TIMEZONE",
+    "ALTER STAGE",
     "ALTER TASK",
     "CREATE EXTERNAL TABLE",
     "CREATE PROCEDURE",

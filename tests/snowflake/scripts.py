@@ -16,6 +16,7 @@ SCRIPTS = tuple(sorted(path.name for path in FOLDER.glob("*.sql")))
 VALUES = {
     "role_arn": "arn:aws:iam::123456789012:role/anthropic-lake-snowflake",
     "data_location": "s3://snowflake-lake/lake/anthropic/",
+    "task_hour": "6",
     "warehouse": "reporting",
 }
 """What stands for the variables of the scripts, `<% name %>`."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -132,6 +135,46 @@ def test_copying_a_restated_object_alone_would_keep_the_old_rows_too(loaded: Loa
     for sql in (delete, *copy):
         loaded.snowflake.execute(sql)
     same(loaded.rows(members), loaded.expected(members))
+
+
+def run_gate(snowflake: Snowflake) -> list[tuple[Any, ...]]:
+    """Run what fakesnow executes of the gate, and return the rows of its answers."""
+    checks = [sql for sql in statements("07_check.sql") if kind(sql) not in NOT_EXECUTED]
+    assert len(checks) == 2
+    return [row for sql in checks for row in snowflake.execute(sql).rows]
+
+
+def test_the_gate_passes_when_each_row_is_on_its_day(loaded: Loaded) -> None:
+    assert run_gate(loaded.snowflake) == [(0,), (0,)]
+
+
+@pytest.mark.parametrize("report", ["usage_report", "cost_report", "analytics_cost"])
+@pytest.mark.parametrize("change", ["starting_at = DATEADD(HOUR, -8, starting_at)", "date = NULL"])
+def test_the_gate_fails_when_a_row_is_on_another_day(
+    change: str, report: str, loaded: Loaded
+) -> None:
+    failure = pytest.raises(SnowflakeError, match=r"FAILED: \d+ rows are not on their UTC day")
+    with changed(loaded.snowflake, f"UPDATE {report} SET {change}"), failure:
+        run_gate(loaded.snowflake)
+
+
+def test_the_gate_fails_when_nothing_was_loaded(loaded: Loaded) -> None:
+    reports = ("usage_report", "cost_report", "analytics_usage", "analytics_cost")
+    failure = pytest.raises(SnowflakeError, match="FAILED: 0 rows")
+    with changed(loaded.snowflake, *(f"DELETE FROM {report}" for report in reports)), failure:
+        run_gate(loaded.snowflake)
+
+
+@contextmanager
+def changed(snowflake: Snowflake, *changes: str) -> Iterator[None]:
+    """Change the tables for a time."""
+    snowflake.execute("BEGIN TRANSACTION")
+    try:
+        for sql in changes:
+            snowflake.execute(sql)
+        yield
+    finally:
+        snowflake.execute("ROLLBACK")
 
 
 def test_a_failed_reload_leaves_everything(loaded: Loaded) -> None:

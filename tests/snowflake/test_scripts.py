@@ -15,11 +15,13 @@ from anthropic_lake.query.catalog import TABLES, VIEWS, View
 from anthropic_lake.schema.table import PARTITION, Column
 from anthropic_lake.schema.types import TIMESTAMP
 from infra.generate.snowflake import day_expression, select
-from tests.snowflake.scripts import SCRIPTS, VALUES, kind, reload_statements, statements
+from tests.snowflake.scripts import FOLDER, SCRIPTS, VALUES, kind, reload_statements, statements
 
 ROOT = Path(__file__).parents[2]
 
 UNPARSED = {
+    "ALTER FILE FORMAT": "sqlglot alters no file formats",
+    "ALTER STAGE": "sqlglot alters no stages",
     "ALTER TASK": "sqlglot knows no tasks",
     "CREATE TASK": "sqlglot knows no tasks",
     "CREATE ROLE": "sqlglot knows no roles",
@@ -130,6 +132,77 @@ def test_a_day_is_read_from_the_name_of_the_object(prefix: str) -> None:
         session.execute("SELECT " + sqlglot.transpile(sql, "snowflake", "duckdb")[0])
         [(found,)] = session.fetchall()
     assert str(found)[:10] == "2026-11-22"
+
+
+def test_the_scripts_can_be_run_again() -> None:
+    """Snowflake refuses to replace a stage or a file format that external tables depend on."""
+    creates = [
+        text for script in SCRIPTS for text in statements(script) if text.startswith("CREATE")
+    ]
+    replaced = {kind(text) for text in creates if text.startswith("CREATE OR REPLACE")}
+    assert replaced == {"CREATE EXTERNAL TABLE", "CREATE PROCEDURE", "CREATE TASK", "CREATE VIEW"}
+    assert all("OR REPLACE" in text or "IF NOT EXISTS" in text for text in creates)
+
+
+@pytest.mark.parametrize("script", ["03_external_tables.sql", "04_views.sql"])
+def test_who_could_read_what_is_replaced_still_can(script: str) -> None:
+    replaced = [
+        tree
+        for tree in parsed(script)
+        if isinstance(tree, exp.Create) and tree.args["replace"] and tree.kind != "PROCEDURE"
+    ]
+    assert replaced
+    assert all(tree.find(exp.CopyGrantsProperty) for tree in replaced)
+
+
+def test_a_pattern_matches_below_any_location() -> None:
+    """Whether Snowflake compares it with the whole location, or with what follows the path."""
+    (copy,) = (
+        text
+        for text in reload_statements("users", ["2026-11-21", "2026-11-22"], "2026-11-23")
+        if text.startswith("COPY")
+    )
+    external = statements("03_external_tables.sql")
+    patterns = re.findall(r"PATTERN = '([^']+)'", "\n".join([copy, *external]))
+    assert len(patterns) == 1 + len(TABLES)
+    assert all(pattern.startswith(".*") for pattern in patterns)
+    name = "date=2026-11-22/users.parquet"
+    for before in ("", "asset=users/", "s3://bucket/lake/date=2026-11-20/asset=users/"):
+        assert all(re.fullmatch(pattern, before + name) for pattern in patterns)
+        assert not re.fullmatch(patterns[0], before + name.replace("-22", "-20"))
+    within_the_days = "date=2026-11-22/asset=users/date=2026-11-20/users.parquet"
+    assert not re.fullmatch(patterns[0], within_the_days)
+
+
+def test_a_day_that_is_handed_to_a_procedure_is_a_date() -> None:
+    pages = [*(FOLDER / script for script in SCRIPTS), ROOT / "docs" / "snowflake.md"]
+    calls = re.findall(r"CALL \S+reload\((.+?)\);", "\n".join(map(Path.read_text, pages)))
+    assert len(calls) >= 5
+    for call in calls:
+        for argument in call.split(", "):
+            assert re.fullmatch(r"'[\d-]{10}'::DATE|CURRENT_DATE [+-] \d+", argument), call
+
+
+@pytest.mark.parametrize("script", ["03_external_tables.sql", "05_copy.sql"])
+def test_a_daily_task_runs_after_the_stacks_own_runs(script: str) -> None:
+    task, resume = (text for text in statements(script) if " TASK " in text)
+    assert f"SCHEDULE = 'USING CRON 0 {VALUES['task_hour']} * * * UTC'" in task
+    (procedure,) = re.findall(r"CALL (\S+)\(", task)
+    (definition,) = (text for text in statements(script) if kind(text) == "CREATE PROCEDURE")
+    assert f" {procedure}(" in definition
+    (name,) = re.findall(r"TASK (\S+)", task)
+    assert resume == f"ALTER TASK {name} RESUME"
+
+
+def test_the_daily_refresh_is_of_every_external_table() -> None:
+    (procedure,) = (
+        text for text in statements("03_external_tables.sql") if kind(text) == "CREATE PROCEDURE"
+    )
+    assert "FROM anthropic_lake.information_schema.external_tables" in procedure
+    [statement] = re.findall(r"statement := (.+?);\n", procedure)
+    pieces = [piece.strip() for piece in statement.split("||")]
+    sql = "".join("USERS" if piece == "one.name" else piece[1:-1] for piece in pieces)
+    assert sql == 'ALTER EXTERNAL TABLE anthropic_lake.lake."USERS" REFRESH'
 
 
 def test_the_views_are_those_of_athena() -> None:

@@ -69,12 +69,12 @@ def check_rules(body: bytes) -> tuple[list[Rule], list[Mistake]]:
     mistakes += [Mistake(header_line, advice) for advice in _of_header(names)]
     if set(_REQUIRED) <= set(names):
         for line, cells in records:
-            advices: list[str] = []
+            hints: list[str] = []
             if any(cells[len(names) :]):
-                advices.append("more cells than columns: write a cell with a comma in quotes")
-            rule = _rule(line, dict(zip(names, cells, strict=False)), advices)
-            mistakes += [Mistake(line, advice) for advice in advices]
-            rules += [] if advices else [rule]
+                hints.append("more cells than columns: write a cell with a comma in quotes")
+            rule = _rule(line, dict(zip(names, cells, strict=False)), hints)
+            mistakes += [Mistake(line, advice) for advice in hints]
+            rules += [] if hints else [rule]
     mistakes += _between(rules)
     return rules, sorted(mistakes)
 
@@ -132,20 +132,20 @@ def _of_header(names: Sequence[str]) -> Iterator[str]:
 # --- one rule
 
 
-def _rule(line: int, cells: Mapping[str, str], advices: list[str]) -> Rule:
-    """Return the rule of a line; what is wrong with it is added to the advices."""
+def _rule(line: int, cells: Mapping[str, str], hints: list[str]) -> Rule:
+    """Return the rule of a line; what is wrong with it is added to the hints."""
     values: dict[str, Any] = {}
     for name, parse in _PARSERS.items():
         try:
             values[name] = parse(cells.get(name, ""))
         except ValueError as error:
-            advices.append(f"{name}: {error}")
+            hints.append(f"{name}: {error}")
             values[name] = None
     value = cells.get("match_value", "")
     if values["match_type"] is not None:
-        advices.extend(_of_value(values["match_type"], value))
+        hints.extend(_of_value(values["match_type"], value))
     if values["valid_from"] and values["valid_to"] and values["valid_from"] > values["valid_to"]:
-        advices.append("valid_to lies before valid_from: exchange or correct them")
+        hints.append("valid_to lies before valid_from: exchange or correct them")
     if values["match_type"] == "actor" and "@" in value:
         value = value.lower()
     return Rule(line, match_value=value or None, note=cells.get("note") or None, **values)
