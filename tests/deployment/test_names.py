@@ -12,6 +12,7 @@ from tests.deployment.conftest import SETTINGS, TODAY, Deployed
 NAME = "aws-lake"
 
 
+@pytest.mark.slow
 def test_a_stack_whose_name_ssm_refuses_keeps_its_watermarks(aws: EmbeddedAws) -> None:
     with pytest.raises(ClientError, match="aws"):
         aws.client("ssm").put_parameter(Name=f"/{NAME}/test", Value="-", Type="String")

@@ -567,7 +567,7 @@ def random_lake(tables: Lake) -> Lake:
     return tables
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(costs, acts, lines)
 def test_any_rules_allocate_any_lake_to_the_last_digit(
     random_lake: Lake, rows: list[Row], acts: list[Row], lines: list[tuple[str, ...]]
@@ -577,7 +577,7 @@ def test_any_rules_allocate_any_lake_to_the_last_digit(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(costs, acts, lines)
 def test_very_many_lakes_are_allocated_to_the_last_digit(
     random_lake: Lake, rows: list[Row], acts: list[Row], lines: list[tuple[str, ...]]

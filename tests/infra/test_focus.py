@@ -355,7 +355,7 @@ def choices(named: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     return [(*others, *pair, token_type) for pair in pairs]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cost_rows, use_rows, groupings)
 def test_any_lake_keeps_its_cost_and_counts_its_tokens_once(
     tables: duckdb.DuckDBPyConnection,
@@ -368,7 +368,7 @@ def test_any_lake_keeps_its_cost_and_counts_its_tokens_once(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cost_rows, use_rows, groupings)
 def test_very_many_lakes_keep_their_cost_and_count_their_tokens_once(
     tables: duckdb.DuckDBPyConnection,

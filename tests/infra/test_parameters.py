@@ -99,7 +99,11 @@ def documented_steps() -> list[list[str]]:
 def made(step: list[str]) -> list[str]:
     """Return what make would run for a step, without the interpreter."""
     shown = subprocess.run(
-        [*step, "--dry-run"], cwd=ROOT, check=True, capture_output=True, text=True
+        [*step, "--dry-run", "--no-print-directory"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     interpreter, *words = shlex.split(shown.stdout.splitlines()[-1])
     assert interpreter == str(PYTHON.relative_to(ROOT))

@@ -37,8 +37,8 @@ from tests.reliability.soak import play_all
 from tests.simulator import Analytics
 
 PART = 13
-QUICK = range(0, 5 * PART, PART)
-MORE = range(5 * PART, 60 * PART, PART)
+QUICK = range(0, 4 * PART, PART)
+MORE = range(4 * PART, 60 * PART, PART)
 
 
 @pytest.mark.parametrize(
