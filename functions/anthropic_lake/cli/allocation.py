@@ -73,7 +73,10 @@ ORDER BY cost_usd DESC, c.match_type DESC, c.match_value
 """
 
 lake_option = click.option(
-    "--lake", default="lake", show_default="./lake", help="Folder, or s3://bucket/prefix."
+    "--lake",
+    default="lake",
+    show_default=False,
+    help="Folder, or s3://bucket/prefix.  [default: ./lake]",
 )
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 

@@ -69,12 +69,9 @@ def check_rules(body: bytes) -> tuple[list[Rule], list[Mistake]]:
     mistakes += [Mistake(header_line, advice) for advice in _of_header(names)]
     if set(_REQUIRED) <= set(names):
         for line, cells in records:
-            hints: list[str] = []
-            if any(cells[len(names) :]):
-                hints.append("more cells than columns: write a cell with a comma in quotes")
-            rule = _rule(line, dict(zip(names, cells, strict=False)), hints)
-            mistakes += [Mistake(line, advice) for advice in hints]
-            rules += [] if hints else [rule]
+            rule, advice_of_line = _rule(line, names, cells)
+            mistakes += [Mistake(line, advice) for advice in advice_of_line]
+            rules += [] if advice_of_line else [rule]
     mistakes += _between(rules)
     return rules, sorted(mistakes)
 
@@ -132,23 +129,28 @@ def _of_header(names: Sequence[str]) -> Iterator[str]:
 # --- one rule
 
 
-def _rule(line: int, cells: Mapping[str, str], hints: list[str]) -> Rule:
-    """Return the rule of a line; what is wrong with it is added to the hints."""
+def _rule(line: int, names: Sequence[str], cells: Sequence[str]) -> tuple[Rule, list[str]]:
+    """Return the rule of a line, and what is wrong with it; then the rule is of no use."""
+    advice = []
+    if any(cells[len(names) :]):
+        advice.append("more cells than columns: write a cell with a comma in quotes")
+    by_name = dict(zip(names, cells, strict=False))
     values: dict[str, Any] = {}
     for name, parse in _PARSERS.items():
         try:
-            values[name] = parse(cells.get(name, ""))
+            values[name] = parse(by_name.get(name, ""))
         except ValueError as error:
-            hints.append(f"{name}: {error}")
+            advice.append(f"{name}: {error}")
             values[name] = None
-    value = cells.get("match_value", "")
+    value = by_name.get("match_value", "")
     if values["match_type"] is not None:
-        hints.extend(_of_value(values["match_type"], value))
+        advice.extend(_of_value(values["match_type"], value))
     if values["valid_from"] and values["valid_to"] and values["valid_from"] > values["valid_to"]:
-        hints.append("valid_to lies before valid_from: exchange or correct them")
+        advice.append("valid_to lies before valid_from: exchange or correct them")
     if values["match_type"] == "actor" and "@" in value:
         value = value.lower()
-    return Rule(line, match_value=value or None, note=cells.get("note") or None, **values)
+    note = by_name.get("note") or None
+    return Rule(line, match_value=value or None, note=note, **values), advice
 
 
 def _match_type(text: str) -> str:
