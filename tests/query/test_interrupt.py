@@ -18,25 +18,36 @@ ROOT = Path(__file__).parents[2]
 MANY = "FROM range(10000000) AS a, range(10000000) AS b"
 
 
+@pytest.fixture(autouse=True)
+def heard_interrupt() -> Iterator[None]:
+    """Let processes hear Ctrl-C, which a shell lets those in the background ignore."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
 def seconds_to_end(
     arguments: tuple[object, ...], is_at_work: Callable[[], bool], **environment: str
 ) -> float:
     """Run a query, end it by Ctrl-C once it is at work, and return how long that took."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "anthropic_lake.cli", "query", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-    while not is_at_work():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    time.sleep(0.5)
-    started = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
-    seconds = time.monotonic() - started
+    ) as process:
+        try:
+            while not is_at_work():
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.05)
+            time.sleep(0.5)
+            started = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=30)
+            seconds = time.monotonic() - started
+        finally:
+            process.kill()
     assert (process.returncode, output, errors) == (130, b"", b"")
     return seconds
 

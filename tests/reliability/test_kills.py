@@ -39,7 +39,7 @@ def _plan(asset: str, *steps: Step) -> Plan:
     )
 
 
-QUICK = ("users", "workspace_members", "cost_report", "analytics_cost")
+QUICK = ("users", "workspace_members", "cost_report")
 EACH_ASSET = pytest.mark.parametrize(
     "asset",
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ASSETS],
