@@ -70,10 +70,14 @@ def test_markers_that_are_missing_or_doubled_are_an_error(text: str) -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the files with generated text."""
+    return copied_to(tmp_path)
+
+
+def copied_to(folder: Path) -> Path:
     for name in GENERATED:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return folder
 
 
 def test_a_stale_file_is_named_and_left_alone(
@@ -121,18 +125,24 @@ WIDGETS = Asset(
 PARTS = {"Function", "LogGroup", "Role", "BehindAlarm", "DurationAlarm"}
 
 
-@pytest.fixture(params=[WIDGETS, replace(WIDGETS, kind=Kind.DAYS)], ids=["snapshot", "dated"])
-def asset(request: pytest.FixtureRequest, copy: Path) -> Asset:
-    """An asset that is declared, and nothing else; everything is generated into the copy."""
+@pytest.fixture(
+    scope="module", params=[WIDGETS, replace(WIDGETS, kind=Kind.DAYS)], ids=["snapshot", "dated"]
+)
+def declared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Asset, Path]:
+    """An asset that is declared, and nothing else, and the folder where everything is generated."""
     asset: Asset = request.param
+    folder = copied_to(tmp_path_factory.mktemp("declared"))
     catalog = Catalog((*ASSETS.values(), asset))
-    assert main([], catalog, copy) == 0
-    assert main(["--check"], catalog, copy) == 0
-    return asset
+    assert main([], catalog, folder) == 0
+    assert main(["--check"], catalog, folder) == 0
+    return asset, folder
 
 
-def test_a_declared_asset_is_deployed(asset: Asset, copy: Path) -> None:
-    old, new = (read((root / "template.yaml").read_text()) for root in (ROOT, copy))
+def test_a_declared_asset_is_deployed(declared: tuple[Asset, Path]) -> None:
+    asset, folder = declared
+    old, new = (read((root / "template.yaml").read_text()) for root in (ROOT, folder))
     resources = new["Resources"]
     added = resources.keys() - old["Resources"].keys()
     view = set() if asset.kind.dated else {"WidgetShelfCurrentView"}
@@ -172,8 +182,9 @@ def started_by(role: dict[str, object]) -> list[object]:
     return functions
 
 
-def test_a_declared_asset_is_read_by_snowflake(asset: Asset, copy: Path) -> None:
-    texts = {path.name: path.read_text() for path in (copy / "infra/snowflake").iterdir()}
+def test_a_declared_asset_is_read_by_snowflake(declared: tuple[Asset, Path]) -> None:
+    asset, folder = declared
+    texts = {path.name: path.read_text() for path in (folder / "infra/snowflake").iterdir()}
     assert "LOCATION = @objects/asset=widget_shelf/\n" in texts["03_external_tables.sql"]
     assert (
         '"ROWS" NUMBER(19, 0) AS (value:"rows"::NUMBER(19, 0)) COMMENT'
@@ -184,23 +195,25 @@ def test_a_declared_asset_is_read_by_snowflake(asset: Asset, copy: Path) -> None
     assert view is not asset.kind.dated
 
 
-def test_a_declared_asset_is_documented(asset: Asset, copy: Path) -> None:
+def test_a_declared_asset_is_documented(declared: tuple[Asset, Path]) -> None:
+    asset, folder = declared
     comment = WIDGETS.tables[0].comment
     line = f"| [`widget_shelf`](docs/tables.md#widget_shelf) | {comment} |\n"
-    assert line in (copy / "README.md").read_text()
-    reference = (copy / "docs/tables.md").read_text()
+    assert line in (folder / "README.md").read_text()
+    reference = (folder / "docs/tables.md").read_text()
     assert f"### widget_shelf\n\n{comment}\n" in reference
     assert "| **`id`** | varchar | Identifier of the widget. |\n" in reference
     view = "| `id` | varchar |\n| `organization_id` | varchar |\n| `rows` | bigint |\n"
     assert (view in reference) is not asset.kind.dated
 
 
-def test_a_declared_asset_is_read_by_dbt(asset: Asset, copy: Path) -> None:
-    (source,) = yaml.safe_load((copy / "dbt/models/sources.yml").read_text())["sources"]
+def test_a_declared_asset_is_read_by_dbt(declared: tuple[Asset, Path]) -> None:
+    asset, folder = declared
+    (source,) = yaml.safe_load((folder / "dbt/models/sources.yml").read_text())["sources"]
     tables = {table["name"]: table for table in source["tables"]}
     assert tables["widget_shelf"]["description"] == WIDGETS.tables[0].comment
     assert ("widget_shelf_current" in tables) is not asset.kind.dated
-    macros = (copy / "dbt/macros/duckdb.sql").read_text()
+    macros = (folder / "dbt/macros/duckdb.sql").read_text()
     assert '    "widget_shelf": {"id": "VARCHAR", ' in macros
     view = "CREATE OR REPLACE VIEW {{ lake }}.widget_shelf_current AS\n" in macros
     assert view is not asset.kind.dated
