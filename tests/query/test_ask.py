@@ -213,14 +213,14 @@ def test_days_of_another_grouping_are_to_be_read_by_another_setting(tmp_path: Pa
     entries = usage(days(20)) + usage(days(9, until=days(20)[0]), grouped_by="model")
     message = refused(unused_keys(tmp_path, entries), 1)
     assert "is not grouped by api_key_id on 9 of the 26 days from 2026-10-24" in message
-    assert "change USAGE_GROUP_BY and run `anthropic-lake sync usage_report" in message
+    assert "add api_key_id to USAGE_GROUP_BY and run `anthropic-lake sync usage_report" in message
 
 
 def test_daily_time_buckets_tell_no_hour(tmp_path: Path) -> None:
     write_ledger(tmp_path, usage(days(29)) + [entry("cost_report", day) for day in days(29)])
     message = refused(ask("tokens_by_hour", tmp_path), 1)
     assert "usage_report has time buckets of a whole day on 2026-11-21" in message
-    assert "change USAGE_BUCKET_WIDTH and run" in message
+    assert "set USAGE_BUCKET_WIDTH to 1h and run" in message
     assert "--interval-start 2026-11-21 --interval-end 2026-11-22" in message
 
 
@@ -336,4 +336,4 @@ def test_a_stack_without_the_data_is_not_asked(monkeypatch: pytest.MonkeyPatch) 
 def test_a_stack_s_parameter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result, _ = ask_stack(monkeypatch, days_read="26", days_fit="0")
     assert "on 26 of the 26 days" in refused(result, 1)
-    assert "change UsageGroupBy and backfill" in result.stderr
+    assert "add api_key_id to UsageGroupBy and backfill" in result.stderr

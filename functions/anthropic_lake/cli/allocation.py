@@ -102,9 +102,10 @@ def check_rules_command(file: Path) -> None:
 @file_argument
 @lake_option
 def load_command(file: Path, lake: str) -> None:
-    """Check a file of rules and put it in the place of all rules of a lake.
+    """Check a file of rules, and make them the rules of a lake.
 
-    Then say how much of the cost of the last 30 days the rules give to cost centres.
+    They replace all rules that it had. Then say how much of the cost of the last 30 days they give
+    to cost centres.
 
     Exit code: 0 all well, 2 the file has mistakes, or the lake cannot be used: the old rules stay.
     """
@@ -126,10 +127,10 @@ def load_command(file: Path, lake: str) -> None:
 @lake_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
 def suggest_command(lake: str, output: Path | None) -> None:
-    """Write a line for each workspace and key whose cost no rule matches, the largest first.
+    """Write a line for each workspace and key that no rule matches.
 
-    The lines have the form of the file that `load` takes. Fill in cost_center, delete the lines
-    that you do not want, and add the rest to your file.
+    Those that cost most come first. The lines have the form of the file that `load` takes. Fill in
+    cost_center, delete the lines that you do not want, and add the rest to your file.
     """
     if output and output.exists():  # perhaps it is the file of rules
         raise SettingsError(f"{output} is there already: name another file")

@@ -106,7 +106,7 @@ def _lake_remedy(gap: "Gap", lake: str) -> str:
     if gap.interval:
         first_day, end = gap.interval
         command += f" --interval-start {first_day} --interval-end {end}"
-    return f"{f'change {gap.setting} and ' if gap.setting else ''}run `{command}`"
+    return f"{_change(gap, gap.setting)}run `{command}`"
 
 
 def _stack_remedy(gap: "Gap") -> str:
@@ -116,4 +116,9 @@ def _stack_remedy(gap: "Gap") -> str:
     first_day, end = map(str, gap.interval)
     backfill = {"assets": [gap.asset], "interval_start": first_day, "interval_end": end}
     parameter = ASSETS[gap.asset].function.environment.get(gap.setting or "")
-    return f"{f'change {parameter} and ' if parameter else ''}backfill {json.dumps(backfill)}"
+    return f"{_change(gap, parameter)}backfill {json.dumps(backfill)}"
+
+
+def _change(gap: "Gap", setting: str | None) -> str:
+    """Return what to do before with a setting that has this name here."""
+    return f"{gap.change.format(setting)} and " if setting else ""

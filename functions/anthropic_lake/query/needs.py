@@ -88,6 +88,11 @@ class Need:
         return f"is not grouped by {', '.join(self.dimensions)}"
 
     @property
+    def change(self) -> str:
+        """What to do with the setting, in words; `{}` stands for its name."""
+        return "set {} to 1h" if self.by_hour else f"add {', '.join(self.dimensions)} to {{}}"
+
+    @property
     def setting(self) -> str | None:
         """The variable that decides whether days fit."""
         time_buckets = ASSETS[self.asset].time_buckets
@@ -122,12 +127,14 @@ class Gap:
         text: What is lacking, in words.
         interval: The days to read again, the end exclusive; None: the asset is to be synced.
         setting: The variable to change before; None: the settings are right.
+        change: What to do with it: a text in which `{}` stands for its name.
     """
 
     asset: str
     text: str
     interval: tuple[date, date] | None = None
     setting: str | None = None
+    change: str = ""
 
 
 def needs(sql: str) -> list[Need]:
@@ -172,7 +179,7 @@ def _gap(need: Need, row: Mapping[str, Any]) -> Gap | None:
         return Gap(need.asset, text, interval)
     if row["days_fit"] < days:
         text = f"{need.asset} {need.misfit} on {_span(days - row['days_fit'], row)}"
-        return Gap(need.asset, text, interval, need.setting)
+        return Gap(need.asset, text, interval, need.setting, need.change)
     return None
 
 
